@@ -1,0 +1,2 @@
+//! The `gg` command.
+fn main() {}

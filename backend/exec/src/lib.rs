@@ -1,0 +1,3 @@
+//! Runs one thunk in a private root and collects what it wrote.
+
+pub mod trace;

@@ -1,0 +1,1 @@
+//! The coordinator: reduces a graph of thunks, schedules it on engines, remembers results.

@@ -1,0 +1,1 @@
+//! Serves shims: request, model, thunk, coordinator, outputs.

@@ -1,0 +1,1 @@
+//! Content-addressed store, memo index and digest cache of gg.

@@ -1,0 +1,1 @@
+//! Object names, trees, thunks and placeholders of gg, with their canonical encoding.

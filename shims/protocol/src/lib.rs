@@ -1,0 +1,1 @@
+//! The wire format between a shim and the session, and its client.

@@ -1,0 +1,1 @@
+//! Fixtures and oracles for gg's own tests.

@@ -1,0 +1,1 @@
+//! Models of the toolchain: which files a compiler, assembler, archiver or linker call reads and writes.
