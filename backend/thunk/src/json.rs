@@ -1,0 +1,104 @@
+//! Bytes in JSON and back, and the rule that one thing has one encoding.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+
+/// A JSON string if the bytes are UTF-8, else `{"bytes":"<base64>"}`.
+pub(crate) fn from_bytes(bytes: &[u8]) -> Value {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Value::String(text.to_owned()),
+        Err(_) => {
+            let mut map = Map::new();
+            map.insert("bytes".to_owned(), Value::String(STANDARD.encode(bytes)));
+            Value::Object(map)
+        }
+    }
+}
+
+/// Reads fields of one kind of thing, and says in its errors what that thing was to be.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader {
+    pub what: &'static str,
+}
+
+impl Reader {
+    pub fn wrong(&self, why: impl Into<String>) -> Error {
+        Error::malformed(self.what, why)
+    }
+
+    pub fn parse(&self, text: &[u8], limit: usize) -> Result<Value, Error> {
+        if text.len() > limit {
+            return Err(Error::TooLarge {
+                what: self.what,
+                len: text.len(),
+                limit,
+            });
+        }
+        serde_json::from_slice(text).map_err(|e| self.wrong(e.to_string()))
+    }
+
+    /// The members of an object that has no others than these.
+    pub fn object<'a>(
+        &self,
+        value: &'a Value,
+        place: &str,
+        known: &[&str],
+    ) -> Result<&'a Map<String, Value>, Error> {
+        let map = value
+            .as_object()
+            .ok_or_else(|| self.wrong(format!("{place} is not an object")))?;
+        match map.keys().find(|key| !known.contains(&key.as_str())) {
+            Some(key) => Err(self.wrong(format!("{place} has an unknown field {key:?}"))),
+            None => Ok(map),
+        }
+    }
+
+    pub fn field<'a>(&self, map: &'a Map<String, Value>, key: &str) -> Result<&'a Value, Error> {
+        map.get(key)
+            .ok_or_else(|| self.wrong(format!("the field {key:?} is missing")))
+    }
+
+    pub fn list<'a>(&self, map: &'a Map<String, Value>, key: &str) -> Result<&'a [Value], Error> {
+        let value = self.field(map, key)?;
+        value
+            .as_array()
+            .map(Vec::as_slice)
+            .ok_or_else(|| self.wrong(format!("{key:?} is not a list")))
+    }
+
+    pub fn text<'a>(&self, value: &'a Value, place: &str) -> Result<&'a str, Error> {
+        value
+            .as_str()
+            .ok_or_else(|| self.wrong(format!("{place} is not a string")))
+    }
+
+    pub fn number(&self, value: &Value, place: &str, limit: u32) -> Result<u32, Error> {
+        let number = value
+            .as_u64()
+            .and_then(|n| u32::try_from(n).ok())
+            .filter(|n| *n <= limit);
+        number.ok_or_else(|| self.wrong(format!("{place} is not a number from 0 to {limit}")))
+    }
+
+    pub fn bytes(&self, value: &Value, place: &str) -> Result<Vec<u8>, Error> {
+        if let Value::String(text) = value {
+            return Ok(text.clone().into_bytes());
+        }
+        let map = self.object(value, place, &["bytes"])?;
+        let text = self.text(self.field(map, "bytes")?, place)?;
+        STANDARD
+            .decode(text)
+            .map_err(|e| self.wrong(format!("{place} is not base64: {e}")))
+    }
+
+    /// The two members of a pair.
+    pub fn pair<'a>(&self, value: &'a Value, place: &str) -> Result<(&'a Value, &'a Value), Error> {
+        match value.as_array().map(Vec::as_slice) {
+            Some([first, second]) => Ok((first, second)),
+            _ => Err(self.wrong(format!("{place} is not a pair"))),
+        }
+    }
+}
