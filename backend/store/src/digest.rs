@@ -1,0 +1,169 @@
+//! The digest cache: which content a file had when it was last read, so that an unchanged file is not read
+//! again. Knows files by their identity only, never by path.
+
+mod log;
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gg_thunk::{Timestamp, ValueName};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use crate::error::AtPath;
+use crate::identity::{Identity, Observed};
+use crate::local::open_regular;
+use crate::{LocalStore, Result, Store, StoreError};
+
+use log::Log;
+
+/// How often a file that changes while it is read is read again.
+const ATTEMPTS: u32 = 3;
+/// More files than this are not remembered; the oldest half is then forgotten.
+const MOST: usize = 400_000;
+
+/// A digest cache: in memory, and in a log that all processes of a `GG_DIR` append to and read. Clones share it.
+#[derive(Clone, Debug)]
+pub struct DigestCache(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    log: Log,
+    /// What is known, and in which order it became known.
+    known: HashMap<(u64, u64), (Entry, u64)>,
+    count: u64,
+}
+
+/// What a file with this identity holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    identity: Identity,
+    digest: [u8; 32],
+}
+
+/// A file that is in the store.
+#[derive(Clone, Copy, Debug)]
+pub struct Ingested {
+    /// The name of its content.
+    pub name: ValueName,
+    /// What it was recognised by, or what it was like before and after it was read.
+    pub identity: Identity,
+    /// Its permission bits.
+    pub mode: u32,
+    /// Its modification time.
+    pub mtime: Timestamp,
+    /// Whether it had to be read.
+    pub read: bool,
+}
+
+impl DigestCache {
+    /// The digest cache of this store. The log is read when first needed.
+    pub fn open(store: &LocalStore) -> Result<DigestCache> {
+        let layout = store.layout();
+        Ok(DigestCache(Arc::new(Mutex::new(State {
+            log: Log::new(&layout.digests, &layout.tmp),
+            known: HashMap::new(),
+            count: 0,
+        }))))
+    }
+
+    /// The content of a file with this identity, if it is known.
+    pub fn get(&self, identity: &Identity) -> Option<ValueName> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = state.find(identity) {
+            return Some(name);
+        }
+        // Another process may know. What cannot be read of the log is not known: the file is then read.
+        state.refresh().ok()?;
+        state.find(identity)
+    }
+
+    /// Remembers what a file with this identity holds, unless the identity does not prove it: when the file was
+    /// changed within the clock's grain before its reading began, or the length is not the file's. Says whether
+    /// it is remembered. On an error it is remembered by this process only.
+    pub fn put(&self, identity: &Identity, name: ValueName, observed: Observed) -> Result<bool> {
+        if !observed.settles(identity) || name.len() != identity.size {
+            return Ok(false);
+        }
+        let entry = Entry { identity: *identity, digest: *name.digest() };
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.learn(entry);
+        state.log.append(&entry)?;
+        Ok(true)
+    }
+
+    /// Makes sure that the content of a regular file is in the store, and says what it is. The file is read
+    /// only if its identity is not known or its object is gone.
+    pub fn ingest(&self, store: &LocalStore, path: &Path) -> Result<Ingested> {
+        let meta = fs::metadata(path).at(path)?;
+        if !meta.is_file() {
+            return Err(StoreError::NotAFile { path: path.to_owned() });
+        }
+        let known = self.get(&Identity::of(&meta));
+        if let Some(name) = known
+            && store.contains(&name)?
+        {
+            return Ok(Ingested::new(name, &meta, false));
+        }
+        for _ in 0..ATTEMPTS {
+            let file = open_regular(path)?;
+            let observed = Observed::now(&file);
+            let before = Identity::of(&file.metadata().at(path)?);
+            let name = store.put_from(&file, path)?;
+            let after = file.metadata().at(path)?;
+            if before == Identity::of(&after) && name.len() == before.size {
+                // A log that cannot be written costs another reading, no more.
+                let _ = self.put(&before, name, observed);
+                return Ok(Ingested::new(name, &after, true));
+            }
+        }
+        Err(StoreError::Changing { path: path.to_owned() })
+    }
+}
+
+impl Ingested {
+    fn new(name: ValueName, meta: &fs::Metadata, read: bool) -> Ingested {
+        Ingested {
+            name,
+            identity: Identity::of(meta),
+            mode: meta.permissions().mode() & 0o7777,
+            mtime: Timestamp { sec: meta.mtime(), nsec: u32::try_from(meta.mtime_nsec()).unwrap_or(0) },
+            read,
+        }
+    }
+}
+
+impl State {
+    fn find(&self, identity: &Identity) -> Option<ValueName> {
+        let (entry, _) = self.known.get(&(identity.dev, identity.ino))?;
+        (entry.identity == *identity).then(|| ValueName::new(entry.digest, identity.size))
+    }
+
+    fn learn(&mut self, entry: Entry) {
+        self.count += 1;
+        let file = (entry.identity.dev, entry.identity.ino);
+        self.known.insert(file, (entry, self.count));
+    }
+
+    /// Reads what was appended since the last time, and rewrites a log that is mostly stale.
+    fn refresh(&mut self) -> Result<()> {
+        let mut read = Vec::new();
+        let from_start = self.log.read_new(|entry| read.push(entry))?;
+        for entry in read {
+            self.learn(entry);
+        }
+        if from_start && (self.log.is_stale(self.known.len()) || self.known.len() > MOST) {
+            let mut live: Vec<_> = self.known.values().copied().collect();
+            live.sort_unstable_by_key(|(_, order)| *order);
+            if live.len() > MOST {
+                for (old, _) in live.drain(..live.len() - MOST / 2) {
+                    self.known.remove(&(old.identity.dev, old.identity.ino));
+                }
+            }
+            // One that cannot be rewritten stays as it is.
+            let _ = self.log.rewrite(live.iter().map(|(entry, _)| entry));
+        }
+        Ok(())
+    }
+}

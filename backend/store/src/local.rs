@@ -1,0 +1,390 @@
+//! The store in a directory: puts objects under their names and finds out the corrupt ones. Knows
+//! nothing of what forcing gave (that is the memo) nor of where the bytes came from.
+
+use std::collections::HashMap;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use gg_thunk::{NameHasher, Thunk, ThunkName, Tree, TreeName, ValueName};
+
+use crate::error::AtPath;
+use crate::identity::Identity;
+use crate::layout::{Key, Layout};
+use crate::temp::{self, Temp};
+use crate::{Result, Store, StoreError, owner, sys};
+
+/// The use time of an object is at most this much older than its last use.
+pub const TOUCH_GRAIN: Duration = Duration::from_secs(3600);
+
+/// Objects are read-only: a step that could write to one would poison the store.
+const OBJECT_MODE: u32 = 0o444;
+/// A file up to this size is read into memory before it is stored, so that nothing is written if it is here already.
+const SMALL: usize = 1 << 20;
+
+/// A store in a directory. Clones share it.
+#[derive(Clone, Debug)]
+pub struct LocalStore(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    layout: Layout,
+    /// Objects whose hash was checked in this process, as they were then.
+    checked: Mutex<HashMap<ValueName, Identity>>,
+}
+
+impl LocalStore {
+    /// Opens the store in this directory, and makes what is missing of it. Sweeps what dead writers left.
+    ///
+    /// On a read-only file system a store that is there can be opened and read.
+    pub fn open(gg_dir: &Path) -> Result<LocalStore> {
+        let layout = Layout::new(gg_dir);
+        fs::create_dir_all(gg_dir).at(gg_dir)?;
+        for dir in layout.directories() {
+            match fs::create_dir(dir) {
+                Ok(()) => {}
+                Err(_) if dir.is_dir() => {}
+                Err(e) => return Err(StoreError::at(dir, e)),
+            }
+        }
+        // A sweep that is not permitted is no reason not to read.
+        let _ = temp::sweep(&layout.tmp);
+        Ok(LocalStore(Arc::new(Inner { layout, checked: Mutex::default() })))
+    }
+
+    /// The directory of the store.
+    pub fn root(&self) -> &Path {
+        &self.0.layout.root
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.0.layout
+    }
+
+    fn value_key(&self, name: &ValueName) -> Key {
+        Key::of_value(&self.0.layout, name)
+    }
+
+    /// Keeps the content of a regular file (symbolic links are followed).
+    pub fn put_file(&self, src: &Path) -> Result<ValueName> {
+        let file = open_regular(src)?;
+        self.put_from(&file, src)
+    }
+
+    /// Keeps the content of an open file, from its start; its position does not matter and does not move.
+    pub fn put_open_file(&self, file: &File) -> Result<ValueName> {
+        self.put_from(file, Path::new("(an open file)"))
+    }
+
+    /// What is stored is what was read, whole, even if the file changes meanwhile; whether it did is the
+    /// caller's question ([`crate::DigestCache::ingest`] asks it).
+    pub(crate) fn put_from(&self, file: &File, src: &Path) -> Result<ValueName> {
+        let meta = file.metadata().at(src)?;
+        if !meta.is_file() {
+            return Err(StoreError::NotAFile { path: src.to_owned() });
+        }
+        let room = usize::try_from(meta.len()).unwrap_or(SMALL).min(SMALL) + 1;
+        let mut start = vec![0; room];
+        let mut filled = 0;
+        loop {
+            match read_at(file, &mut start[filled..], filled as u64).at(src)? {
+                0 => {
+                    start.truncate(filled);
+                    return self.put(&start);
+                }
+                n => filled += n,
+            }
+            if filled == start.len() {
+                if filled > SMALL {
+                    break;
+                }
+                start.resize((2 * filled).min(SMALL + 1), 0);
+            }
+        }
+        let mut temp = Temp::create(&self.0.layout.tmp)?;
+        let mut hasher = NameHasher::new();
+        let mut offset = 0;
+        let mut piece = start;
+        loop {
+            hasher.update(&piece[..filled]);
+            temp.file.write_all(&piece[..filled]).at(&temp.path)?;
+            offset += filled as u64;
+            filled = read_at(file, &mut piece, offset).at(src)?;
+            if filled == 0 {
+                break;
+            }
+        }
+        let name = hasher.value_name();
+        let key = self.value_key(&name);
+        if !self.present(&key)? {
+            temp.place(&key.path, OBJECT_MODE)?;
+        }
+        Ok(name)
+    }
+
+    /// Keeps a thunk.
+    pub fn put_thunk(&self, thunk: &Thunk) -> Result<ThunkName> {
+        let bytes = thunk.encode();
+        let name = ThunkName::of(&bytes);
+        self.put_bytes(&Key::of_thunk(&self.0.layout, &name), &bytes)?;
+        Ok(name)
+    }
+
+    /// The thunk of this name; `None` if it is not here, or was corrupt.
+    pub fn get_thunk(&self, name: &ThunkName) -> Result<Option<Thunk>> {
+        let Some(bytes) = self.get_bytes(&Key::of_thunk(&self.0.layout, name))? else {
+            return Ok(None);
+        };
+        let malformed = |source| StoreError::Malformed { name: name.to_string(), wanted: "thunk", source };
+        Thunk::decode(&bytes).map(Some).map_err(malformed)
+    }
+
+    /// Whether the thunk is here. Counts as a use.
+    pub fn contains_thunk(&self, name: &ThunkName) -> Result<bool> {
+        self.present(&Key::of_thunk(&self.0.layout, name))
+    }
+
+    /// Keeps one tree object (not those that it names).
+    pub fn put_tree(&self, tree: &Tree) -> Result<TreeName> {
+        self.put(&tree.encode()).map(TreeName::new)
+    }
+
+    /// The tree of this name; `None` if it is not here, or was corrupt.
+    pub fn get_tree(&self, name: &TreeName) -> Result<Option<Tree>> {
+        let Some(bytes) = self.get(&name.value())? else {
+            return Ok(None);
+        };
+        let malformed = |source| StoreError::Malformed { name: name.to_string(), wanted: "tree", source };
+        Tree::decode(&bytes).map(Some).map_err(malformed)
+    }
+
+    /// Where the value lies if it is here. Nothing is checked, and this is no use: see [`LocalStore::checked_path`].
+    pub fn object_path(&self, name: &ValueName) -> PathBuf {
+        self.value_key(name).path
+    }
+
+    /// Where the value lies, for who maps, binds or links it: its hash was checked by this process and the
+    /// file has not changed since. `None` if it is not here, or was corrupt. Counts as a use.
+    pub fn checked_path(&self, name: &ValueName) -> Result<Option<PathBuf>> {
+        let key = self.value_key(name);
+        if !self.present(&key)? {
+            return Ok(None);
+        }
+        let Some(file) = open_object(&key.path)? else {
+            return Ok(None);
+        };
+        let now = Identity::of(&file.metadata().at(&key.path)?);
+        let known = |store: &LocalStore| {
+            let checked = store.0.checked.lock();
+            checked.unwrap_or_else(PoisonError::into_inner).get(name).is_some_and(|then| *then == now)
+        };
+        if known(self) {
+            return Ok(Some(key.path));
+        }
+        let mut hasher = NameHasher::new();
+        read_pieces(&file, &key.path, |piece| {
+            hasher.update(piece);
+            Ok(())
+        })?;
+        if !key.is(&hasher.value_name()) {
+            self.set_aside(&key.path, &file)?;
+            return Ok(None);
+        }
+        let mut checked = self.0.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        checked.insert(*name, now);
+        Ok(Some(key.path))
+    }
+
+    /// Writes the value at the file's position, checking its hash on the way. `false` if it is not here, or
+    /// proved corrupt: what was written is then worthless and is the caller's to remove.
+    pub fn copy_to(&self, name: &ValueName, to: &mut File) -> Result<bool> {
+        let key = self.value_key(name);
+        let Some(file) = self.open_for_use(&key)? else {
+            return Ok(false);
+        };
+        let mut hasher = NameHasher::new();
+        read_pieces(&file, &key.path, |piece| {
+            hasher.update(piece);
+            to.write_all(piece).at(Path::new("(the copy of an object)"))
+        })?;
+        if key.is(&hasher.value_name()) {
+            return Ok(true);
+        }
+        self.set_aside(&key.path, &file)?;
+        Ok(false)
+    }
+
+    fn put_bytes(&self, key: &Key, bytes: &[u8]) -> Result<()> {
+        if self.present(key)? {
+            return Ok(());
+        }
+        let mut temp = Temp::create(&self.0.layout.tmp)?;
+        temp.file.write_all(bytes).at(&temp.path)?;
+        temp.place(&key.path, OBJECT_MODE)
+    }
+
+    fn get_bytes(&self, key: &Key) -> Result<Option<Vec<u8>>> {
+        let Some(mut file) = self.open_for_use(key)? else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::with_capacity(usize::try_from(key.len).unwrap_or(0).min(SMALL));
+        file.read_to_end(&mut bytes).at(&key.path)?;
+        if key.is(&ValueName::of(&bytes)) {
+            return Ok(Some(bytes));
+        }
+        self.set_aside(&key.path, &file)?;
+        Ok(None)
+    }
+
+    /// Whether the object is here with the right length; one that is not right is set aside.
+    fn present(&self, key: &Key) -> Result<bool> {
+        let meta = match fs::symlink_metadata(&key.path) {
+            Ok(meta) => meta,
+            Err(e) if is_absence(&e) => return Ok(false),
+            Err(e) => return Err(StoreError::at(&key.path, e)),
+        };
+        if !meta.is_file() || meta.len() != key.len {
+            self.move_aside(&key.path)?;
+            return Ok(false);
+        }
+        Ok(self.keep_in_use(&key.path, &meta))
+    }
+
+    /// Opens the object for reading, as a use; one of the wrong length is set aside.
+    fn open_for_use(&self, key: &Key) -> Result<Option<File>> {
+        let Some(file) = open_object(&key.path)? else {
+            return Ok(None);
+        };
+        let meta = file.metadata().at(&key.path)?;
+        if !meta.is_file() || meta.len() != key.len {
+            self.set_aside(&key.path, &file)?;
+            return Ok(None);
+        }
+        // Gone from its name meanwhile or not: what is open can be read.
+        let _ = self.keep_in_use(&key.path, &meta);
+        Ok(Some(file))
+    }
+
+    /// Notes that the file is used now. `false` if gc was quicker and it is gone.
+    pub(crate) fn keep_in_use(&self, path: &Path, meta: &Metadata) -> bool {
+        let fresh = meta.accessed().is_ok_and(|used| {
+            // A use time in the future (a clock that was set back) is not believed either.
+            match SystemTime::now().duration_since(used) {
+                Ok(age) => age < TOUCH_GRAIN,
+                Err(ahead) => ahead.duration() < TOUCH_GRAIN,
+            }
+        });
+        if fresh {
+            return true;
+        }
+        // Under the lock that gc holds while it removes: either it sees the new time, or we see that it is gone.
+        // A fresh descriptor each time, because a lock belongs to the descriptor and threads would share it.
+        let lock = self.gc_lock();
+        if let Ok(lock) = &lock {
+            let _ = lock.lock_shared();
+        }
+        match sys::touch_access(path) {
+            Err(e) if is_absence(&e) => false,
+            // In a store that may only be read nothing is evicted by us either.
+            _ => true,
+        }
+    }
+
+    /// The lock file between gc and the others. Released when the descriptor is closed.
+    pub(crate) fn gc_lock(&self) -> Result<File> {
+        let path = &self.0.layout.gc_lock;
+        OpenOptions::new().read(true).append(true).create(true).open(path).at(path)
+    }
+
+    /// Moves a corrupt object that was read through this descriptor out of its name, unless another
+    /// process has put a good one there meanwhile.
+    pub(crate) fn set_aside(&self, path: &Path, read: &File) -> Result<()> {
+        let read = read.metadata().at(path)?;
+        match fs::symlink_metadata(path) {
+            Ok(there) if (there.dev(), there.ino()) == (read.dev(), read.ino()) => self.move_aside(path),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn move_aside(&self, path: &Path) -> Result<()> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let to = self.0.layout.quarantine.join(format!("{name}-{}-{nanos}", owner::current()));
+        match fs::rename(path, &to) {
+            Err(e) if is_absence(&e) => Ok(()),
+            // In a store that may only be read the corrupt object stays, and is found again.
+            Err(e) => match StoreError::at(path, e) {
+                StoreError::ReadOnly { .. } | StoreError::Denied { .. } => Ok(()),
+                other => Err(other),
+            },
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+impl Store for LocalStore {
+    fn put(&self, bytes: &[u8]) -> Result<ValueName> {
+        let name = ValueName::of(bytes);
+        self.put_bytes(&self.value_key(&name), bytes)?;
+        Ok(name)
+    }
+
+    fn get(&self, name: &ValueName) -> Result<Option<Vec<u8>>> {
+        self.get_bytes(&self.value_key(name))
+    }
+
+    fn contains(&self, name: &ValueName) -> Result<bool> {
+        self.present(&self.value_key(name))
+    }
+}
+
+/// Opens a regular file; does not wait for the other end of a pipe.
+pub(crate) fn open_regular(path: &Path) -> Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).at(path)?;
+    if file.metadata().at(path)?.is_file() { Ok(file) } else { Err(StoreError::NotAFile { path: path.to_owned() }) }
+}
+
+/// Opens an object without counting that as a use where the system lets us. `None` if it is not there.
+pub(crate) fn open_object(path: &Path) -> Result<Option<File>> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let open = |flags| OpenOptions::new().read(true).custom_flags(flags).open(path);
+    // Only its owner may read a file without leaving an access time.
+    let opened = match open(flags | libc::O_NOATIME) {
+        Err(e) if e.raw_os_error() == Some(libc::EPERM) => open(flags),
+        opened => opened,
+    };
+    match opened {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if is_absence(&e) => Ok(None),
+        Err(e) => Err(StoreError::at(path, e)),
+    }
+}
+
+/// Reads a file from its position to its end.
+pub(crate) fn read_pieces(mut file: &File, path: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    let mut piece = vec![0; 256 << 10];
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(n) => take(&piece[..n])?,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(StoreError::at(path, e)),
+        }
+    }
+}
+
+fn read_at(file: &File, into: &mut [u8], offset: u64) -> io::Result<usize> {
+    loop {
+        match file.read_at(into, offset) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            answer => return answer,
+        }
+    }
+}
+
+pub(crate) fn is_absence(e: &io::Error) -> bool {
+    matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
