@@ -38,6 +38,8 @@ struct Open {
     ino: u64,
     /// Up to where it was read.
     offset: u64,
+    /// Why it is open for reading only, if it is.
+    refused: Option<i32>,
 }
 
 impl Log {
@@ -50,6 +52,9 @@ impl Log {
         let record = encode(entry);
         let path = self.path.clone();
         let open = self.opened()?;
+        if let Some(errno) = open.refused {
+            return Err(StoreError::at(&path, io::Error::from_raw_os_error(errno)));
+        }
         // One write, so that records of several processes do not mix. A short one is a torn record.
         match (&open.file).write(&record) {
             Ok(RECORD) => Ok(()),
@@ -120,12 +125,15 @@ impl Log {
     fn opened(&mut self) -> Result<&mut Open> {
         if self.open.is_none() {
             let appending = OpenOptions::new().read(true).append(true).create(true).open(&self.path);
-            let file = match appending {
-                Ok(file) => file,
-                Err(e) => File::open(&self.path).map_err(|_| StoreError::at(&self.path, e))?,
+            let (file, refused) = match appending {
+                Ok(file) => (file, None),
+                Err(e) => match File::open(&self.path) {
+                    Ok(file) => (file, e.raw_os_error()),
+                    Err(_) => return Err(StoreError::at(&self.path, e)),
+                },
             };
             let ino = file.metadata().at(&self.path)?.ino();
-            self.open = Some(Open { file, ino, offset: 0 });
+            self.open = Some(Open { file, ino, offset: 0, refused });
         }
         self.open.as_mut().ok_or_else(|| StoreError::at(&self.path, io::Error::from_raw_os_error(libc::ENOENT)))
     }
