@@ -1,0 +1,120 @@
+//! Judges what engines hand back and remembers it: one thread, so that the dispatcher need not wait for
+//! the disk. Knows neither the graph nor the engines.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+
+use gg_exec::{Evidence, Exit};
+use gg_store::{Made, Record, Store as _};
+use gg_thunk::{OutputName, Tag};
+
+use crate::coordinator::dispatcher::Message;
+use crate::engine::{Finished, JobId};
+use crate::outcome::Outcome;
+use crate::redirect::redirects;
+use crate::shared::{Shared, Ticket, lock};
+
+/// What a run came to.
+pub(crate) enum Ran {
+    /// It made its outputs; some of them stand for outputs of other thunks.
+    Made { record: Arc<Record>, redirects: Vec<(Tag, OutputName)> },
+    /// It ran and failed, or its result is of no use.
+    Failed(Outcome),
+    /// The engine could not run it.
+    Broken(String),
+}
+
+/// Handles what comes from engines until no engine holds the other end.
+pub(crate) fn record_all(shared: &Shared, finished: &Receiver<Finished>, to: &Sender<Message>) {
+    for Finished { id, evidence } in finished {
+        let Some(ticket) = lock(&shared.tickets).remove(&id) else {
+            continue;
+        };
+        let ran = judge(shared, &ticket, evidence);
+        if !matches!(ran, Ran::Broken(_)) {
+            let mut counters = lock(&shared.counters);
+            *counters.executed.entry(ticket.engine.to_string()).or_default() += 1;
+        }
+        if to.send(Message::Ran { job: id, ran }).is_err() {
+            return;
+        }
+    }
+}
+
+fn judge(shared: &Shared, ticket: &Ticket, evidence: Evidence) -> Ran {
+    let exit = match evidence.exit {
+        Ok(exit) => exit,
+        Err(why) => return Ran::Broken(why),
+    };
+    let succeeded = matches!(exit, Exit::Code(0));
+    let mut outputs = BTreeMap::new();
+    let mut missing = Vec::new();
+    for output in &ticket.thunk.outputs {
+        match evidence.outputs.get(&output.tag) {
+            Some(made) => {
+                let made = Made { object: made.name, mode: made.mode };
+                outputs.insert(output.tag.clone(), made);
+            }
+            None if succeeded && !output.optional => missing.push(output.tag.clone()),
+            None => {}
+        }
+    }
+    if !succeeded || !missing.is_empty() {
+        return Ran::Failed(Outcome::Failed {
+            exit,
+            stdout: evidence.stdout,
+            stderr: evidence.stderr,
+            failed_step: evidence.failed_step,
+            missing,
+        });
+    }
+    let sealed = evidence.kind.sealed();
+    match keep(shared, ticket, evidence, outputs, sealed) {
+        Ok(ran) => ran,
+        Err(why) => Ran::Failed(Outcome::CouldNotRun(why)),
+    }
+}
+
+fn keep(
+    shared: &Shared,
+    ticket: &Ticket,
+    evidence: Evidence,
+    outputs: BTreeMap<Tag, Made>,
+    sealed: bool,
+) -> Result<Ran, String> {
+    let put = |bytes: &[u8]| shared.store.put(bytes).map_err(|error| error.to_string());
+    for (tag, made) in &outputs {
+        let there = shared.store.contains(&made.object);
+        if !there.map_err(|error| error.to_string())? {
+            return Err(format!(
+                "{} made the output {tag} ({}), which is not in the store",
+                ticket.engine, made.object
+            ));
+        }
+    }
+    let record = Record {
+        outputs,
+        stdout: put(&evidence.stdout)?,
+        stderr: put(&evidence.stderr)?,
+        user_us: evidence.usage.user_us,
+        sys_us: evidence.usage.sys_us,
+        wall_us: evidence.usage.wall_us,
+        max_rss_kb: evidence.usage.max_rss_kb,
+    };
+    let redirects = redirects(&shared.store, &record)?;
+    if sealed {
+        // The result stands even if it cannot be remembered.
+        if shared.memo.put(&ticket.name, &record).is_err() {
+            lock(&shared.counters).memo_errors += 1;
+        }
+    } else {
+        lock(&shared.counters).unsealed += 1;
+    }
+    Ok(Ran::Made { record: Arc::new(record), redirects })
+}
+
+/// Takes back the ticket of a job that will not come back.
+pub(crate) fn forget(shared: &Shared, job: JobId) {
+    lock(&shared.tickets).remove(&job);
+}
