@@ -65,8 +65,16 @@ impl<'a> Finder<'a> {
     }
 
     fn is_shim(&self, file: &Path, stat: &Metadata) -> bool {
-        self.shim == Some(identity(stat))
-            || fs::canonicalize(file).is_ok_and(|real| real.file_name() == Some(OsStr::new(SHIM)))
+        if self.shim == Some(identity(stat)) {
+            return true;
+        }
+        // only the last name of each link counts: the directories on the way need no look
+        let mut file = file.to_path_buf();
+        for _ in 0..40 {
+            let Ok(target) = fs::read_link(&file) else { break };
+            file = file.parent().unwrap_or(self.cwd).join(target);
+        }
+        file.file_name() == Some(OsStr::new(SHIM))
     }
 }
 
