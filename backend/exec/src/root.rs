@@ -1,0 +1,92 @@
+//! The kinds of private roots: what a slot prepares for each thunk, how a runner enters it, and how it
+//! is made clean again.
+
+mod chroot;
+mod namespaces;
+
+use std::io;
+
+use gg_store::LocalStore;
+use gg_thunk::Thunk;
+
+use crate::error::ExecError;
+use crate::evidence::RootKind;
+use crate::wire::Setup;
+use chroot::Chroot;
+use namespaces::{Mounts, Namespaces};
+
+/// What a slot keeps between thunks.
+pub(crate) enum Root {
+    Namespaces(Box<Namespaces>),
+    Chroot(Box<Chroot>),
+    Native,
+}
+
+/// What a runner needs in order to enter a root that is prepared.
+pub(crate) enum Entry {
+    Namespaces(Mounts),
+    Chroot(Vec<u8>),
+    Native,
+}
+
+impl Root {
+    /// Makes a root of this kind. When this fails, the process may have left its namespaces and is of no
+    /// further use.
+    pub fn make(setup: &Setup, store: LocalStore) -> Result<Root, ExecError> {
+        Ok(match setup.kind {
+            RootKind::Namespaces => Root::Namespaces(Box::new(Namespaces::make(setup, store)?)),
+            RootKind::Chroot => Root::Chroot(Box::new(Chroot::make(setup, store)?)),
+            RootKind::Native => Root::Native,
+        })
+    }
+
+    pub fn kind(&self) -> RootKind {
+        match self {
+            Root::Namespaces(_) => RootKind::Namespaces,
+            Root::Chroot(_) => RootKind::Chroot,
+            Root::Native => RootKind::Native,
+        }
+    }
+
+    /// Lays out the thunk's tree.
+    pub fn prepare(&mut self, thunk: &Thunk) -> Result<Entry, ExecError> {
+        Ok(match self {
+            Root::Namespaces(root) => Entry::Namespaces(root.prepare(thunk)?),
+            Root::Chroot(root) => Entry::Chroot(root.prepare(thunk)?),
+            Root::Native => Entry::Native,
+        })
+    }
+
+    /// Removes what the last thunk's steps wrote; no process of theirs may be left.
+    pub fn clean(&mut self) -> Result<(), ExecError> {
+        match self {
+            Root::Namespaces(root) => root.clean(),
+            Root::Chroot(root) => root.clean(),
+            Root::Native => Ok(()),
+        }
+    }
+}
+
+impl Entry {
+    /// The namespaces that the runner is to be born into.
+    pub fn namespaces(&self) -> libc::c_int {
+        match self {
+            Entry::Namespaces(_) => libc::CLONE_NEWNS | libc::CLONE_NEWPID,
+            _ => 0,
+        }
+    }
+
+    /// Makes the prepared root the caller's own; in the live tree nothing changes.
+    pub fn enter(&self) -> io::Result<()> {
+        match self {
+            Entry::Namespaces(mounts) => mounts.enter(),
+            Entry::Chroot(path) => chroot::enter(path),
+            Entry::Native => Ok(()),
+        }
+    }
+
+    /// Whether the steps run in a root of their own.
+    pub fn private(&self) -> bool {
+        !matches!(self, Entry::Native)
+    }
+}

@@ -1,0 +1,259 @@
+//! The root in namespaces: a tmpfs with the laid-out tree, and for each thunk an overlay on it that
+//! takes what the steps write.
+//!
+//! The slot lives in user (unless it is the machine's root), mount, network and ipc namespaces that are
+//! made once; each runner in mount and pid namespaces of its own, so that all mounts and processes of a
+//! thunk go when the runner goes. Paths are relative to the tmpfs, the slot's working directory.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use gg_store::LocalStore;
+use gg_thunk::{Bytes, NameHasher, Node, Thunk, ValueName};
+
+use crate::error::{Doing, ExecError};
+use crate::layout::{Large, LargeFile, Layout};
+use crate::sys::{file, mount, process};
+use crate::wire::Setup;
+
+/// Devices that compilers and their helpers open.
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+pub(crate) struct Namespaces {
+    store: LocalStore,
+    base: OwnedFd,
+    layout: Layout,
+    /// Copies of large executables, which the store's own files (mode 444) cannot stand in for.
+    executables: PathBuf,
+    /// Those whose bytes this slot has checked.
+    checked: HashMap<LargeFile, Bytes>,
+    user_namespace: bool,
+    thunks: u64,
+}
+
+/// What a runner mounts.
+pub(crate) struct Mounts {
+    overlay: String,
+    /// Read-only, from a path of the machine to one in the root.
+    files: Vec<(Bytes, Bytes)>,
+    proc: bool,
+}
+
+impl Namespaces {
+    pub fn make(setup: &Setup, store: LocalStore) -> Result<Namespaces, ExecError> {
+        let scratch = PathBuf::from(std::ffi::OsString::from_vec(setup.scratch.clone()));
+        let executables = scratch.join("executables");
+        let mount_point = scratch.join("root");
+        for dir in [&executables, &mount_point] {
+            fs::create_dir_all(dir).doing(|| format!("cannot make {}", dir.display()))?;
+        }
+        let user_namespace = leave()?;
+        mount::make_private().doing(|| "cannot make the mounts private".to_owned())?;
+        // Three quarters of the memory: a slot may hold a large link's output.
+        mount::tmpfs(mount_point.as_os_str().as_bytes(), "mode=755,size=75%")
+            .doing(|| "cannot mount a tmpfs".to_owned())?;
+        std::env::set_current_dir(&mount_point).doing(|| "cannot enter the tmpfs".to_owned())?;
+        let base = OwnedFd::from(File::open(".").doing(|| "cannot open the tmpfs".to_owned())?);
+        fs::create_dir("merged").doing(|| "cannot make a directory in the tmpfs".to_owned())?;
+        make_devices().doing(|| "cannot make the devices".to_owned())?;
+        let own = base.try_clone().doing(|| "cannot copy a descriptor".to_owned())?;
+        let pool_bytes = setup.limits.pool_bytes;
+        let layout = Layout::new(store.clone(), own, b"lower", pool_bytes, Large::Mounted)?;
+        Ok(Namespaces { store, base, layout, executables, checked: HashMap::new(), user_namespace, thunks: 0 })
+    }
+
+    pub fn prepare(&mut self, thunk: &Thunk) -> Result<Mounts, ExecError> {
+        self.layout.lay(thunk.root)?;
+        self.thunks += 1;
+        let number = self.thunks;
+        fs::create_dir(format!("t{number}"))
+            .and_then(|()| fs::create_dir(format!("t{number}/upper")))
+            .and_then(|()| fs::create_dir(format!("t{number}/work")))
+            .doing(|| "cannot make the layer that takes what is written".to_owned())?;
+        let own = self.copy_written(thunk)?;
+        let mut files = Vec::new();
+        let large: Vec<(Bytes, LargeFile)> = self
+            .layout
+            .large_files()
+            .iter()
+            .filter(|(path, _)| !own.contains(path))
+            .map(|(path, file)| (path.clone(), *file))
+            .collect();
+        for (path, file) in large {
+            files.push((self.source(&path, file)?, [b"merged/", path.as_slice()].concat()));
+        }
+        let proc = match self.layout.resolve(b"/proc")? {
+            Some((path, Some(Node::Dir(_)))) => path == b"proc",
+            _ => false,
+        };
+        let xattr = if self.user_namespace { ",userxattr" } else { "" };
+        Ok(Mounts {
+            overlay: format!("lowerdir=lower,upperdir=t{number}/upper,workdir=t{number}/work{xattr}"),
+            files,
+            proc,
+        })
+    }
+
+    pub fn clean(&mut self) -> Result<(), ExecError> {
+        let name = format!("t{}", self.thunks);
+        if self.thunks == 0 || !fs::exists(&name).unwrap_or(true) {
+            return Ok(());
+        }
+        file::remove_all(self.base.as_fd(), name.as_bytes()).doing(|| "cannot remove what a thunk wrote".to_owned())
+    }
+
+    /// Copies the large files that the steps may write to into the upper layer; says which they are.
+    fn copy_written(&mut self, thunk: &Thunk) -> Result<Vec<Bytes>, ExecError> {
+        let mut copied = Vec::new();
+        if self.layout.large_files().is_empty() {
+            return Ok(copied);
+        }
+        for output in &thunk.outputs {
+            let Some((path, _)) = self.layout.resolve(&output.path)? else {
+                continue;
+            };
+            let Some(large) = self.layout.large_files().get(&path).copied() else {
+                continue;
+            };
+            if copied.contains(&path) {
+                continue;
+            }
+            self.copy_to_upper(&path, large)?;
+            copied.push(path);
+        }
+        Ok(copied)
+    }
+
+    fn copy_to_upper(&self, path: &[u8], large: LargeFile) -> Result<(), ExecError> {
+        let shown = || format!("cannot copy /{}", String::from_utf8_lossy(path));
+        let upper = format!("t{}/upper", self.thunks);
+        let mut dir = file::open_dir(self.base.as_fd(), format!("t{}", self.thunks).as_bytes())
+            .and_then(|dir| file::open_dir(dir.as_fd(), b"upper"))
+            .doing(|| format!("cannot open {upper}"))?;
+        let mut parts: Vec<&[u8]> = path.split(|b| *b == b'/').collect();
+        let name = parts.pop().unwrap_or_default();
+        for part in parts {
+            match file::make_dir(dir.as_fd(), part, 0o755) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                other => other.doing(shown)?,
+            }
+            dir = file::open_dir(dir.as_fd(), part).doing(shown)?;
+        }
+        let mut copy = File::from(file::create(dir.as_fd(), name, large.mode).doing(shown)?);
+        copy_object(&self.store, &large.object, &mut copy, path)
+    }
+
+    /// A file of the machine with these bytes, and if it is executable with this mode.
+    fn source(&mut self, path: &[u8], large: LargeFile) -> Result<Bytes, ExecError> {
+        if large.mode & 0o111 == 0 {
+            let object = self.store.checked_path(&large.object)?;
+            let object = object.ok_or_else(|| missing(&large.object, path))?;
+            return Ok(object.into_os_string().into_vec());
+        }
+        if let Some(source) = self.checked.get(&large) {
+            return Ok(source.clone());
+        }
+        let source = self.executable(large)?.into_os_string().into_vec();
+        self.checked.insert(large, source.clone());
+        Ok(source)
+    }
+
+    /// The slots' common copy of a large executable.
+    fn executable(&self, large: LargeFile) -> Result<PathBuf, ExecError> {
+        let name = format!("{}.{:o}", large.object, large.mode);
+        let path = self.executables.join(&name);
+        let shown = || format!("cannot make {}", path.display());
+        if let Ok(mut there) = File::open(&path)
+            && name_of(&mut there).doing(shown)? == large.object
+        {
+            return Ok(path);
+        }
+        let temporary = self.executables.join(format!("{name}.{}", process::own_pid()));
+        let _ = fs::remove_file(&temporary);
+        let mut copy = File::options().write(true).create_new(true).mode(large.mode).open(&temporary).doing(shown)?;
+        copy_object(&self.store, &large.object, &mut copy, name.as_bytes())?;
+        drop(copy);
+        fs::rename(&temporary, &path).doing(shown)?;
+        Ok(path)
+    }
+}
+
+impl Mounts {
+    pub fn enter(&self) -> io::Result<()> {
+        let named = |what: &str, e: io::Error| io::Error::new(e.kind(), format!("{what}: {e}"));
+        mount::overlay(b"merged", &self.overlay).map_err(|e| named("overlay", e))?;
+        match fs::create_dir("merged/dev") {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            other => other?,
+        }
+        mount::bind(b"dev", b"merged/dev", true).map_err(|e| named("/dev", e))?;
+        for (source, target) in &self.files {
+            mount::bind(source, target, false)
+                .and_then(|()| mount::make_read_only(target))
+                .map_err(|e| named(&String::from_utf8_lossy(target), e))?;
+        }
+        if self.proc {
+            // A container may forbid it; then it stays the empty directory of the tree.
+            let _ = mount::proc(b"merged/proc");
+        }
+        std::env::set_current_dir("merged")?;
+        mount::pivot_here().map_err(|e| named("pivot_root", e))?;
+        std::env::set_current_dir("/")
+    }
+}
+
+/// Leaves the caller's namespaces; says whether a user namespace was needed.
+fn leave() -> Result<bool, ExecError> {
+    let others = libc::CLONE_NEWNS | libc::CLONE_NEWNET | libc::CLONE_NEWIPC;
+    let (uid, gid) = process::ids();
+    if uid == 0 && mount::unshare(others).is_ok() {
+        return Ok(false);
+    }
+    mount::unshare(libc::CLONE_NEWUSER | others).doing(|| "cannot leave the namespaces".to_owned())?;
+    fs::write("/proc/self/setgroups", "deny")
+        .and_then(|()| fs::write("/proc/self/uid_map", format!("{uid} {uid} 1")))
+        .and_then(|()| fs::write("/proc/self/gid_map", format!("{gid} {gid} 1")))
+        .doing(|| "cannot map the user into the namespace".to_owned())?;
+    Ok(true)
+}
+
+/// Makes `dev`, a read-only mount that holds the machine's devices.
+fn make_devices() -> io::Result<()> {
+    fs::create_dir("dev")?;
+    mount::bind(b"dev", b"dev", false)?;
+    std::env::set_current_dir("dev")?;
+    for device in DEVICES {
+        File::create(device)?;
+        mount::bind(format!("/dev/{device}").as_bytes(), device.as_bytes(), false)?;
+    }
+    std::env::set_current_dir("..")?;
+    mount::make_read_only(b"dev")
+}
+
+fn copy_object(store: &LocalStore, object: &ValueName, to: &mut File, path: &[u8]) -> Result<(), ExecError> {
+    if store.copy_to(object, to)? {
+        return Ok(());
+    }
+    Err(missing(object, path))
+}
+
+fn missing(object: &ValueName, path: &[u8]) -> ExecError {
+    ExecError::NoObject { name: *object, path: format!("/{}", String::from_utf8_lossy(path)) }
+}
+
+fn name_of(file: &mut File) -> io::Result<ValueName> {
+    use std::io::Read;
+    let mut hasher = NameHasher::new();
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.value_name()),
+            got => hasher.update(&buffer[..got]),
+        }
+    }
+}
