@@ -1,1 +1,20 @@
 //! Models of the toolchain: which files a compiler, assembler, archiver or linker call reads and writes.
+//!
+//! Knows nothing of stores, thunks' names or engines; sees files and processes only through [`World`].
+
+mod binutils;
+mod closure;
+mod derive;
+mod driver;
+mod ld;
+mod models;
+mod probe;
+mod request;
+mod scan;
+mod verdict;
+mod world;
+
+pub use models::Models;
+pub use request::Request;
+pub use verdict::{Inference, Input, OutputSpec, Reason, ReasonKind, Verdict};
+pub use world::{FileKind, RunOutput, Stat, World};

@@ -1,0 +1,101 @@
+//! The model of the compiler driver: its plan, asked from itself, and the footprints of the plan's commands.
+//!
+//! Knows no command's options; what the driver would do with its own it does not guess.
+
+mod assemble;
+mod builder;
+mod compile;
+mod environment;
+mod link;
+mod locale;
+mod option;
+mod plan;
+mod response;
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use crate::models::base_name;
+use crate::request::Request;
+use crate::scan::Headers;
+use crate::verdict::{Inference, Reason, ReasonKind};
+use crate::world::World;
+use builder::Builder;
+
+/// A call of `gcc`, `g++`, `cc`, `c++` or `cpp`.
+pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Result<Inference, Reason> {
+    let args = response::expand(req.args(), &req.cwd, world)?;
+    let parsed = option::parse(&args)?;
+    if parsed.operands.is_empty() {
+        return Err(Reason::new(ReasonKind::Usage, "no input"));
+    }
+    look(world, &req.exe)?;
+    for operand in &parsed.operands {
+        look(world, &req.cwd.join(operand))?;
+    }
+    let plan = plan::ask(req, &args, world)?;
+    let is = |name: &'static str| {
+        move |command: &&plan::Command| command.argv.first().is_some_and(|exe| base_name(exe) == name.as_bytes())
+    };
+    let links = plan.commands.iter().any(|command| is("collect2")(&command));
+    let mut builder = Builder::new(req, world, environment::of(req, links, world)?);
+    let mut locale = false;
+    let mut inline = Vec::new();
+    for command in &plan.commands {
+        let name = command.argv.first().ok_or_else(|| Reason::new(ReasonKind::Plan, "an empty command"))?;
+        let path = req.var("PATH");
+        let exe = plan::find_program(name, plan.var("COMPILER_PATH"), path, &req.cwd, world)?;
+        if !locale {
+            locale = true;
+            let mut inputs = Vec::new();
+            locale::add(req, &version_of(&plan), world, &mut builder.env, &mut inputs)?;
+            builder.add(inputs);
+        }
+        match base_name(name) {
+            b"cc1" | b"cc1plus" => {
+                if look(world, &exe.with_file_name("specs"))? {
+                    return Err(Reason::new(ReasonKind::Plan, "a specs file beside the compiler"));
+                }
+                inline = compile::add(&mut builder, headers, &exe, &command.argv)?;
+            }
+            b"as" => assemble::add(&mut builder, headers, &exe, &command.argv, std::mem::take(&mut inline))?,
+            b"collect2" => link::add(&mut builder, &exe, command, &plan)?,
+            other => return Err(Reason::new(ReasonKind::Language, String::from_utf8_lossy(other))),
+        }
+    }
+    builder.finish(&parsed.shape)
+}
+
+/// A direct call of `cc1`, `cc1plus` or `as`.
+pub(crate) fn infer_step(req: &Request, world: &dyn World, headers: &Headers) -> Result<Inference, Reason> {
+    let mut argv = response::expand(req.args(), &req.cwd, world)?;
+    let mut builder = Builder::new(req, world, environment::of(req, false, world)?);
+    let mut inputs = Vec::new();
+    locale::add(req, version_beside(&req.exe).as_deref().unwrap_or_default(), world, &mut builder.env, &mut inputs)?;
+    builder.add(inputs);
+    argv.insert(0, req.argv.first().cloned().unwrap_or_else(|| req.tool.clone()));
+    if base_name(&req.tool) == b"as" {
+        assemble::add(&mut builder, headers, &req.exe, &argv, Vec::new())?;
+    } else {
+        compile::add(&mut builder, headers, &req.exe, &argv)?;
+    }
+    let shape: Vec<_> = argv.iter().skip(1).filter(|arg| arg.as_encoded_bytes().starts_with(b"-")).cloned().collect();
+    builder.finish(&shape)
+}
+
+fn look(world: &dyn World, path: &Path) -> Result<bool, Reason> {
+    let stat = world.stat(path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
+    Ok(stat.is_some())
+}
+
+/// gcc's version, as its message catalogs carry it: the last component of the directory of its programs.
+fn version_of(plan: &plan::Plan) -> String {
+    let dirs = plan.var("COMPILER_PATH").unwrap_or_default().as_encoded_bytes();
+    let first = dirs.split(|byte| *byte == b':').next().unwrap_or_default();
+    let name = first.strip_suffix(b"/").unwrap_or(first).rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    String::from_utf8_lossy(name).into_owned()
+}
+
+fn version_beside(exe: &Path) -> Option<String> {
+    exe.parent()?.file_name().and_then(OsStr::to_str).map(str::to_owned)
+}

@@ -1,0 +1,194 @@
+//! What one run of the assembler reads and writes, from its own arguments.
+//!
+//! Knows nothing of the driver or of instructions; `.include` and `.incbin` are found by the scanner.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use gg_thunk::Writes;
+
+use super::builder::{Builder, is_temporary};
+use super::compile::AssemblerNames;
+use crate::scan::{Chain, Flavour, Headers, Walk};
+use crate::verdict::{Input, Reason, ReasonKind};
+use crate::world::FileKind;
+
+/// Flags without a value; those of one letter first.
+const FLAGS: &[&str] = &[
+    "--32",
+    "--64",
+    "--divide",
+    "--dump-config",
+    "--elf-stt-common=no",
+    "--elf-stt-common=yes",
+    "--execstack",
+    "--fatal-warnings",
+    "--generate-missing-build-notes=no",
+    "--generate-missing-build-notes=yes",
+    "--keep-locals",
+    "--multibyte-handling=allow",
+    "--no-pad-sections",
+    "--no-warn",
+    "--noexecstack",
+    "--nocompress-debug-sections",
+    "--reduce-memory-overheads",
+    "--statistics-none",
+    "--strip-local-absolute",
+    "--traditional-format",
+    "--warn",
+    "--x32",
+    "-D",
+    "-J",
+    "-K",
+    "-L",
+    "-O",
+    "-O0",
+    "-O1",
+    "-O2",
+    "-Os",
+    "-Qn",
+    "-Qy",
+    "-R",
+    "-W",
+    "-Z",
+    "-f",
+    "-g",
+    "-k",
+    "-n",
+    "-q",
+    "-s",
+    "-w",
+    "-x",
+];
+
+/// Flags that begin so.
+const FAMILIES: &[&str] = &[
+    "--compress-debug-sections",
+    "--gdwarf",
+    "--gen-debug",
+    "--gstabs",
+    "--hash-size=",
+    "--mlittle",
+    "--mbig",
+    "--size-check=",
+    "-m",
+];
+
+struct Arguments {
+    inputs: Vec<OsString>,
+    dirs: Vec<OsString>,
+    output: OsString,
+}
+
+fn parse(args: &[OsString]) -> Result<Arguments, Reason> {
+    let mut parsed = Arguments { inputs: Vec::new(), dirs: Vec::new(), output: "a.out".into() };
+    let mut rest = args.iter();
+    while let Some(arg) = rest.next() {
+        let bytes = arg.as_bytes();
+        let mut value = |joined: &[u8]| -> Result<OsString, Reason> {
+            if joined.is_empty() {
+                rest.next()
+                    .cloned()
+                    .ok_or_else(|| Reason::new(ReasonKind::Usage, format!("{} lacks its value", arg.to_string_lossy())))
+            } else {
+                Ok(OsStr::from_bytes(joined).to_owned())
+            }
+        };
+        if bytes == b"-" || bytes == b"--" {
+            return Err(Reason::new(ReasonKind::Stdin, "as -"));
+        } else if !bytes.starts_with(b"-") {
+            parsed.inputs.push(arg.clone());
+        } else if let Some(joined) = bytes.strip_prefix(b"-I") {
+            parsed.dirs.push(value(joined)?);
+        } else if let Some(joined) = bytes.strip_prefix(b"-o") {
+            parsed.output = value(joined)?;
+        } else if let Some(joined) =
+            bytes.strip_prefix(b"--defsym").or_else(|| bytes.strip_prefix(b"--debug-prefix-map"))
+        {
+            value(joined.strip_prefix(b"=").unwrap_or(joined))?;
+        } else if bytes == b"--version"
+            || bytes == b"--help"
+            || bytes == b"--target-help"
+            || bytes == b"-v"
+            || bytes == b"-V"
+        {
+            return Err(Reason::new(ReasonKind::ProbeVersion, arg.to_string_lossy()));
+        } else if !(FLAGS.iter().any(|flag| bytes == flag.as_bytes())
+            || FAMILIES.iter().any(|name| bytes.starts_with(name.as_bytes())))
+        {
+            let kind = if bytes.starts_with(b"-a")
+                || bytes.starts_with(b"--listing")
+                || bytes == b"--MD"
+                || bytes == b"--statistics"
+            {
+                ReasonKind::UnmodelledOption
+            } else {
+                ReasonKind::UnknownOption
+            };
+            return Err(Reason::new(kind, format!("as {}", arg.to_string_lossy())));
+        }
+    }
+    if parsed.inputs.is_empty() {
+        return Err(Reason::new(ReasonKind::Stdin, "as without an input"));
+    }
+    Ok(parsed)
+}
+
+/// Adds the step: `argv` with `argv[0]`; `inline` are the operands met in the sources of the compiler's step before.
+pub(crate) fn add(
+    builder: &mut Builder<'_>,
+    headers: &Headers,
+    exe: &Path,
+    argv: &[OsString],
+    inline: AssemblerNames,
+) -> Result<(), Reason> {
+    let args = parse(argv.get(1..).unwrap_or_default())?;
+    builder.step(exe, argv)?;
+    let mut dirs = vec![PathBuf::new()];
+    dirs.extend(args.dirs.iter().map(PathBuf::from));
+    for dir in &args.dirs {
+        let dir = builder.absolute(dir);
+        if builder.stat(&dir)?.is_some_and(|stat| stat.kind == FileKind::Dir) {
+            builder.add([Input::Dir(dir)]);
+        }
+    }
+    let mut seen = BTreeSet::new();
+    let mut pending = inline;
+    for input in &args.inputs {
+        builder.input(input)?;
+        if !is_temporary(input) {
+            pending.extend(names_in(builder, headers, Path::new(input))?);
+        }
+    }
+    while let Some((include, name)) = pending.pop() {
+        if !seen.insert((include, name.clone())) {
+            continue;
+        }
+        for dir in &dirs {
+            let path = dir.join(OsStr::from_bytes(&name));
+            let absolute = builder.absolute(&path);
+            match builder.stat(&absolute)? {
+                Some(stat) if stat.kind == FileKind::File => {
+                    builder.add([Input::File(absolute)]);
+                    if include {
+                        pending.extend(names_in(builder, headers, &path)?);
+                    }
+                    break;
+                }
+                Some(stat) if stat.kind == FileKind::Other => {
+                    return Err(Reason::new(ReasonKind::Input, format!("{}: not a regular file", absolute.display())));
+                }
+                _ => {}
+            }
+        }
+    }
+    builder.output(&args.output, Writes::Replace)
+}
+
+fn names_in(builder: &Builder<'_>, headers: &Headers, path: &Path) -> Result<AssemblerNames, Reason> {
+    let chain = Chain::default();
+    let reached = Walk::new(headers, builder.world, &builder.req.cwd, &chain, Flavour::Assembly).alone(path)?;
+    Ok(reached.assembler.into_iter().collect())
+}

@@ -1,0 +1,155 @@
+//! Collects the inference of one call, command by command.
+//!
+//! Knows no tool: the models of the commands say what they read and write.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use gg_thunk::{Step, ValueName, Writes};
+
+use super::plan::TEMPORARY;
+use crate::closure;
+use crate::request::Request;
+use crate::verdict::{Inference, Input, OutputSpec, Reason, ReasonKind};
+use crate::world::{FileKind, Stat, World};
+
+pub(crate) struct Builder<'a> {
+    pub(crate) req: &'a Request,
+    pub(crate) world: &'a dyn World,
+    pub(crate) env: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(crate) timestamps: bool,
+    inputs: BTreeSet<Input>,
+    outputs: Vec<OutputSpec>,
+    steps: Vec<Step>,
+    tools: BTreeSet<PathBuf>,
+}
+
+impl<'a> Builder<'a> {
+    pub(crate) fn new(req: &'a Request, world: &'a dyn World, env: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
+        let (inputs, outputs, steps, tools) = Default::default();
+        Self { req, world, env, timestamps: false, inputs, outputs, steps, tools }
+    }
+
+    /// The absolute path of a file as the commands spell it.
+    pub(crate) fn absolute(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.req.cwd.join(path)
+    }
+
+    pub(crate) fn stat(&self, path: &Path) -> Result<Option<Stat>, Reason> {
+        self.world.stat(path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))
+    }
+
+    /// Adds a command and what its executable loads.
+    pub(crate) fn step(&mut self, exe: &Path, argv: &[OsString]) -> Result<(), Reason> {
+        self.tool(exe)?;
+        let argv = argv.iter().map(|arg| arg.as_bytes().to_vec()).collect();
+        self.steps.push(Step { exe: exe.as_os_str().as_bytes().to_vec(), argv });
+        Ok(())
+    }
+
+    /// Adds an executable, or a library that a command loads, with all that it loads in turn.
+    pub(crate) fn tool(&mut self, exe: &Path) -> Result<(), Reason> {
+        if self.tools.insert(exe.to_owned()) {
+            self.inputs.extend(closure::with_library_path(exe, self.req.var("LD_LIBRARY_PATH"), self.world)?);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn add(&mut self, inputs: impl IntoIterator<Item = Input>) {
+        self.inputs.extend(inputs);
+    }
+
+    /// A file that a command names as its input: it must be there.
+    pub(crate) fn input(&mut self, path: &OsStr) -> Result<(), Reason> {
+        if is_temporary(path) {
+            return Ok(());
+        }
+        let path = self.absolute(path);
+        match self.stat(&path)? {
+            Some(stat) if stat.kind == FileKind::File => {
+                self.inputs.insert(Input::File(path));
+                Ok(())
+            }
+            Some(_) => Err(Reason::new(ReasonKind::Input, format!("{}: not a regular file", path.display()))),
+            None => Err(Reason::new(ReasonKind::Input, format!("{}: not there", path.display()))),
+        }
+    }
+
+    /// A file that a command writes, unless it is a temporary one.
+    pub(crate) fn output(&mut self, path: &OsStr, writes: Writes) -> Result<(), Reason> {
+        if is_temporary(path) {
+            return Ok(());
+        }
+        let path = self.absolute(path);
+        self.check_output(&path)?;
+        let known = self.outputs.iter().any(|output| output.path == path);
+        if !known {
+            let tag = format!("out{}", self.outputs.len());
+            self.outputs.push(OutputSpec { tag, path, optional: false, writes });
+        }
+        Ok(())
+    }
+
+    /// Adds outputs that another model found.
+    pub(crate) fn add_outputs(&mut self, outputs: impl IntoIterator<Item = OutputSpec>) -> Result<(), Reason> {
+        for output in outputs {
+            self.check_output(&output.path)?;
+            let tag = format!("out{}", self.outputs.len());
+            self.outputs.push(OutputSpec { tag, ..output });
+        }
+        Ok(())
+    }
+
+    fn check_output(&mut self, path: &Path) -> Result<(), Reason> {
+        let refuse = |what: &str| Err(Reason::new(ReasonKind::OutputKind, format!("{}: {what}", path.display())));
+        if self.stat(path)?.is_some_and(|stat| stat.kind != FileKind::File) {
+            return refuse("not a regular file");
+        }
+        let Some(parent) = path.parent() else { return refuse("has no directory") };
+        match self.stat(parent)? {
+            Some(stat) if stat.kind == FileKind::Dir => {
+                self.inputs.insert(Input::Dir(parent.to_owned()));
+                Ok(())
+            }
+            _ => refuse("its directory is not there"),
+        }
+    }
+
+    pub(crate) fn finish(mut self, shape: &[OsString]) -> Result<Inference, Reason> {
+        if self.outputs.is_empty() {
+            return Err(Reason::new(ReasonKind::ReadsOnly, "writes no file"));
+        }
+        if let Some(both) = self.outputs.iter().find(|output| self.inputs.contains(&Input::File(output.path.clone()))) {
+            return Err(Reason::new(ReasonKind::Input, format!("{}: is read and written", both.path.display())));
+        }
+        self.inputs.insert(Input::Dir(self.req.cwd.clone()));
+        if let Some(pwd) = self.env.get(&b"PWD"[..]) {
+            self.inputs.insert(Input::Dir(PathBuf::from(OsString::from_vec(pwd.clone()))));
+        }
+        let mut described = self.req.exe.as_os_str().as_bytes().to_vec();
+        for part in shape {
+            described.push(0);
+            described.extend_from_slice(part.as_bytes());
+        }
+        let digest = ValueName::of(&described);
+        Ok(Inference {
+            steps: self.steps,
+            env: self.env,
+            cwd: self.req.cwd.clone(),
+            umask: self.req.umask,
+            inputs: self.inputs.into_iter().collect(),
+            outputs: self.outputs,
+            shape: digest.digest().iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
+            timestamps: self.timestamps,
+        })
+    }
+}
+
+/// Whether a command's file is a temporary one, which lives in the private root only.
+pub(crate) fn is_temporary(path: &OsStr) -> bool {
+    path.as_bytes()
+        .strip_prefix(TEMPORARY.as_bytes())
+        .is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit) && !rest.contains(&b'/'))
+}

@@ -1,0 +1,391 @@
+//! What one run of cc1 or cc1plus reads and writes, from its own arguments.
+//!
+//! Knows nothing of the driver. Headers are found by the scanner; where a macro computes an include, the compiler is asked.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use gg_thunk::Writes;
+
+use super::builder::Builder;
+use super::option::{self, Effect};
+use crate::derive::derive;
+use crate::scan::{Chain, Flavour, Headers, Reached, Walk};
+use crate::verdict::{Input, Reason, ReasonKind};
+use crate::world::{FileKind, World};
+
+/// Operands of assembler directives in inline assembly, to be found by the assembler's step.
+pub(crate) type AssemblerNames = Vec<(bool, Vec<u8>)>;
+
+/// Options of cc1's whose value is the next argument, or may be joined.
+const VALUED: &[&str] = &[
+    "--param",
+    "-A",
+    "-D",
+    "-I",
+    "-MD",
+    "-MF",
+    "-MMD",
+    "-MQ",
+    "-MT",
+    "-U",
+    "-auxbase",
+    "-auxbase-strip",
+    "-dumpbase",
+    "-dumpbase-ext",
+    "-dumpdir",
+    "-idirafter",
+    "-imacros",
+    "-imultiarch",
+    "-imultilib",
+    "-include",
+    "-iprefix",
+    "-iquote",
+    "-isysroot",
+    "-isystem",
+    "-iwithprefix",
+    "-iwithprefixbefore",
+    "-o",
+];
+
+/// Of these, what the search path depends on.
+const SEARCH: &[&str] = &[
+    "-I",
+    "-idirafter",
+    "-imultiarch",
+    "-imultilib",
+    "-iprefix",
+    "-iquote",
+    "-isysroot",
+    "-isystem",
+    "-iwithprefix",
+    "-iwithprefixbefore",
+];
+
+/// The environment that the search path depends on.
+const SEARCH_ENV: &[&str] = &["CPATH", "CPLUS_INCLUDE_PATH", "C_INCLUDE_PATH", "GCC_EXEC_PREFIX"];
+
+#[derive(Default)]
+struct Arguments {
+    main: Option<OsString>,
+    forced: Vec<OsString>,
+    search: Vec<OsString>,
+    output: Option<OsString>,
+    depfile: Option<OsString>,
+    /// The arguments without those that choose outputs, for asking again.
+    asking: Vec<OsString>,
+    preprocesses_only: bool,
+    dependencies_only: bool,
+    preprocessed: bool,
+    assembly: bool,
+}
+
+fn parse(args: &[OsString]) -> Result<Arguments, Reason> {
+    let mut parsed = Arguments::default();
+    let mut named_depfile = None;
+    let mut rest = args.iter();
+    while let Some(arg) = rest.next() {
+        let bytes = arg.as_bytes();
+        if !bytes.starts_with(b"-") || bytes == b"-" {
+            if bytes == b"-" {
+                return Err(Reason::new(ReasonKind::Stdin, "-"));
+            }
+            if parsed.main.replace(arg.clone()).is_some() {
+                return Err(Reason::new(ReasonKind::Plan, format!("two inputs of cc1: {}", arg.to_string_lossy())));
+            }
+            continue;
+        }
+        let whole = VALUED.iter().find(|name| bytes == name.as_bytes());
+        let joined = || {
+            let names =
+                VALUED.iter().filter(|name| bytes.starts_with(name.as_bytes()) && !matches!(**name, "-MD" | "-MMD"));
+            names.filter(|name| !name.starts_with("-dump") && !name.starts_with("-aux")).max_by_key(|name| name.len())
+        };
+        let (name, value, spelled): (&str, OsString, Vec<OsString>) = if let Some(name) = whole {
+            let value = rest.next().ok_or_else(|| Reason::new(ReasonKind::Usage, format!("{name} lacks its value")))?;
+            (name, value.clone(), vec![arg.clone(), value.clone()])
+        } else if let Some(name) = joined() {
+            (name, OsStr::from_bytes(&bytes[name.len()..]).to_owned(), vec![arg.clone()])
+        } else {
+            flag(arg, &mut parsed)?;
+            continue;
+        };
+        match name {
+            "-o" => parsed.output = Some(value),
+            "-MF" => named_depfile = Some(value),
+            "-MD" | "-MMD" => parsed.depfile = Some(value),
+            "-MQ" | "-MT" => {}
+            _ => {
+                if matches!(name, "-include" | "-imacros") {
+                    parsed.forced.push(value);
+                } else if SEARCH.contains(&name) {
+                    parsed.search.extend(spelled.iter().cloned());
+                }
+                parsed.asking.extend(spelled);
+            }
+        }
+    }
+    if named_depfile.is_some() {
+        parsed.depfile = named_depfile;
+    }
+    Ok(parsed)
+}
+
+fn flag(arg: &OsString, parsed: &mut Arguments) -> Result<(), Reason> {
+    match arg.as_bytes() {
+        b"-E" => parsed.preprocesses_only = true,
+        b"-M" | b"-MM" => parsed.dependencies_only = true,
+        b"-MP" => {}
+        b"-fpreprocessed" => parsed.preprocessed = true,
+        b"-lang-asm" => {
+            parsed.assembly = true;
+            parsed.search.push(arg.clone());
+            parsed.asking.push(arg.clone());
+        }
+        b"-quiet" | b"-version" | b"-fworking-directory" => parsed.asking.push(arg.clone()),
+        bytes if bytes.starts_with(b"--output-pch") => return Err(Reason::new(ReasonKind::Pch, arg.to_string_lossy())),
+        bytes => {
+            let known =
+                option::find(bytes).ok_or_else(|| Reason::new(ReasonKind::UnknownOption, arg.to_string_lossy()))?;
+            if let Effect::Unmodelled(kind) = known.effect {
+                return Err(Reason::new(kind, arg.to_string_lossy()));
+            }
+            if bytes.starts_with(b"-nostdinc") {
+                parsed.search.push(arg.clone());
+            }
+            parsed.asking.push(arg.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Adds the step: `argv` with `argv[0]`.
+pub(crate) fn add(
+    builder: &mut Builder<'_>,
+    headers: &Headers,
+    exe: &Path,
+    argv: &[OsString],
+) -> Result<AssemblerNames, Reason> {
+    let args = parse(argv.get(1..).unwrap_or_default())?;
+    let main = args.main.clone().ok_or_else(|| Reason::new(ReasonKind::Stdin, "no input"))?;
+    builder.step(exe, argv)?;
+    builder.input(&main)?;
+    let reached = if args.preprocessed {
+        // Nothing is included, but the rest still counts.
+        Walk::new(headers, builder.world, &builder.req.cwd, &Chain::default(), Flavour::C).alone(Path::new(&main))?
+    } else {
+        let chain = search_path(builder, exe, &args)?;
+        headers_of(builder, headers, exe, &args, &chain, Path::new(&main))?
+    };
+    if let Some(file) = &reached.clock
+        && builder.req.var("SOURCE_DATE_EPOCH").is_none()
+    {
+        return Err(Reason::new(ReasonKind::TimeMacro, file.display().to_string()));
+    }
+    builder.timestamps |= reached.timestamp;
+    let files: Vec<_> = reached.files.iter().map(|file| Input::File(builder.absolute(file))).collect();
+    builder.add(files);
+    match &args.output {
+        Some(output) => builder.output(output, Writes::Through)?,
+        None if args.dependencies_only && args.depfile.is_some() => {}
+        None if args.preprocesses_only => {
+            return Err(Reason::new(ReasonKind::PreprocessToStdout, main.to_string_lossy()));
+        }
+        None => return Err(Reason::new(ReasonKind::Plan, "cc1 without an output")),
+    }
+    if let Some(depfile) = &args.depfile {
+        if depfile == "-" {
+            return Err(Reason::new(ReasonKind::Stdout, "-MF -"));
+        }
+        builder.output(depfile, Writes::Through)?;
+    }
+    Ok(reached.assembler.into_iter().collect())
+}
+
+fn headers_of(
+    builder: &Builder<'_>,
+    headers: &Headers,
+    exe: &Path,
+    args: &Arguments,
+    chain: &Chain,
+    main: &Path,
+) -> Result<Reached, Reason> {
+    let flavour = if args.assembly { Flavour::Assembly } else { Flavour::C };
+    let cwd = &builder.req.cwd;
+    let forced: Vec<&OsStr> = args.forced.iter().map(OsString::as_os_str).collect();
+    let mut reached = Walk::new(headers, builder.world, cwd, chain, flavour).run(main, &forced)?;
+    if reached.computed.is_some() {
+        let asked = ask_for_headers(builder, exe, args, &reached, main)?;
+        let more = Walk::new(headers, builder.world, cwd, chain, flavour).run_all(&asked)?;
+        reached.files.extend(more.files);
+        reached.assembler.extend(more.assembler);
+        reached.timestamp |= more.timestamp;
+        reached.clock = reached.clock.or(more.clock);
+    }
+    Ok(reached)
+}
+
+/// The list that `-M` gives, for what the scanner cannot compute.
+fn ask_for_headers(
+    builder: &Builder<'_>,
+    exe: &Path,
+    args: &Arguments,
+    reached: &Reached,
+    main: &Path,
+) -> Result<Vec<PathBuf>, Reason> {
+    let mut argv = vec![exe.as_os_str().to_owned(), "-E".into()];
+    argv.extend(args.asking.iter().cloned());
+    argv.extend(["-M".into(), main.as_os_str().to_owned()]);
+    let key = format!("headers 1\0{argv:?}\0{:?}\0{}\0{:?}", builder.env, builder.req.cwd.display(), reached.files);
+    let listed: Vec<PathBuf> = derive(builder.world, &key, |world| {
+        for file in &reached.files {
+            world.stat(&builder.absolute(file)).map_err(|error| Reason::new(ReasonKind::Io, error.to_string()))?;
+        }
+        let output = world
+            .run(exe, &argv, &asking_env(builder), &builder.req.cwd)
+            .map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display())))?;
+        if output.status != Some(0) {
+            return Err(Reason::new(
+                ReasonKind::Footprint,
+                format!("{}: the compiler cannot list its headers", main.display()),
+            ));
+        }
+        let listed = prerequisites(&output.stdout);
+        for file in &listed {
+            world.stat(&builder.absolute(file)).map_err(|error| Reason::new(ReasonKind::Io, error.to_string()))?;
+        }
+        Ok(listed)
+    })?;
+    Ok(listed)
+}
+
+fn asking_env(builder: &Builder<'_>) -> Vec<(OsString, OsString)> {
+    let kept = builder.env.iter().filter(|(key, _)| !key.starts_with(b"LC_") && !key.starts_with(b"LANG"));
+    let mut env: Vec<_> =
+        kept.map(|(key, value)| (OsString::from_vec(key.clone()), OsString::from_vec(value.clone()))).collect();
+    env.push(("LC_ALL".into(), "C".into()));
+    env
+}
+
+/// The names behind the colon of the one rule that `-M` prints.
+fn prerequisites(rule: &[u8]) -> Vec<PathBuf> {
+    let Some(colon) = rule.windows(2).position(|pair| pair[0] == b':' && matches!(pair[1], b' ' | b'\n' | b'\\'))
+    else {
+        return Vec::new();
+    };
+    let mut names = Vec::new();
+    let mut name = Vec::new();
+    let mut bytes = rule[colon + 1..].iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        match (byte, bytes.peek()) {
+            (b'\\', Some(b'\n')) => {
+                bytes.next();
+                end(&mut name, &mut names);
+            }
+            (b'\\', Some(&escaped @ (b' ' | b'#'))) | (b'$', Some(&escaped @ b'$')) => {
+                bytes.next();
+                name.push(escaped);
+            }
+            (b' ', _) => end(&mut name, &mut names),
+            (b'\n', _) => break,
+            _ => name.push(byte),
+        }
+    }
+    end(&mut name, &mut names);
+    names
+}
+
+fn end(name: &mut Vec<u8>, names: &mut Vec<PathBuf>) {
+    if !name.is_empty() {
+        names.push(PathBuf::from(OsString::from_vec(std::mem::take(name))));
+    }
+}
+
+/// The search path that the compiler itself prints for these arguments; directories that exist become inputs.
+fn search_path(builder: &mut Builder<'_>, exe: &Path, args: &Arguments) -> Result<Chain, Reason> {
+    let mut argv = vec![exe.as_os_str().to_owned()];
+    argv.extend(["-E", "-quiet", "-v"].map(OsString::from));
+    argv.extend(args.search.iter().cloned());
+    argv.extend(["/dev/null", "-o", "/dev/null"].map(OsString::from));
+    let variables: Vec<_> = SEARCH_ENV.iter().map(|name| builder.env.get(name.as_bytes())).collect();
+    let key = format!("search 1\0{argv:?}\0{variables:?}\0{}", builder.req.cwd.display());
+    let (quote, bracket): (Vec<PathBuf>, Vec<PathBuf>) = derive(builder.world, &key, |world| {
+        look(world, exe)?;
+        let output = world
+            .run(exe, &argv, &asking_env(builder), &builder.req.cwd)
+            .map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display())))?;
+        let listed = parse_search(&output.stderr).filter(|_| output.status == Some(0));
+        let listed =
+            listed.ok_or_else(|| Reason::new(ReasonKind::Plan, "the compiler does not print its search path"))?;
+        for dir in listed.quote.iter().chain(&listed.bracket).chain(&listed.ignored) {
+            look(world, &builder.req.cwd.join(dir))?;
+        }
+        Ok((listed.quote, listed.bracket))
+    })?;
+    let dirs: Vec<_> = quote.iter().chain(&bracket).map(|dir| Input::Dir(builder.absolute(dir))).collect();
+    builder.add(dirs);
+    Ok(Chain { bracket: quote.len(), dirs: quote.into_iter().chain(bracket).collect() })
+}
+
+fn look(world: &dyn World, path: &Path) -> Result<Option<FileKind>, Reason> {
+    let stat = world.stat(path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
+    Ok(stat.map(|stat| stat.kind))
+}
+
+#[derive(Default)]
+struct Listed {
+    quote: Vec<PathBuf>,
+    bracket: Vec<PathBuf>,
+    ignored: Vec<PathBuf>,
+}
+
+fn parse_search(text: &[u8]) -> Option<Listed> {
+    let mut listed = Listed::default();
+    let (mut in_quote, mut in_bracket, mut ended) = (false, false, false);
+    for line in text.split(|byte| *byte == b'\n') {
+        let path = |bytes: &[u8]| PathBuf::from(OsString::from_vec(bytes.to_vec()));
+        if let Some(rest) = line.strip_prefix(b"ignoring ") {
+            let open = rest.iter().position(|byte| *byte == b'"')?;
+            listed.ignored.push(path(rest[open + 1..].strip_suffix(b"\"")?));
+        } else if line.starts_with(b"#include \"...\" search starts here:") {
+            in_quote = true;
+        } else if line.starts_with(b"#include <...> search starts here:") {
+            (in_quote, in_bracket) = (false, true);
+        } else if line == b"End of search list." {
+            (in_bracket, ended) = (false, true);
+        } else if let Some(dir) = line.strip_prefix(b" ") {
+            match (in_quote, in_bracket) {
+                (true, _) => listed.quote.push(path(dir)),
+                (_, true) => listed.bracket.push(path(dir)),
+                _ => {}
+            }
+        }
+    }
+    ended.then_some(listed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule() {
+        let names = prerequisites(b"a.o: a.c /usr/x.h \\\n my\\ file.h d$$x.h\nother:\n");
+        assert_eq!(names, ["a.c", "/usr/x.h", "my file.h", "d$x.h"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn arguments_of_cc1() {
+        let args: Vec<OsString> = "-quiet -I . -imultiarch x -MD a.d -MF b.d -MQ a.o -D X=1 a.c -quiet -dumpbase a.c -dumpbase-ext .c -mtune=generic -O2 -include f.h -o /tmp/gg0000.s"
+            .split(' ')
+            .map(OsString::from)
+            .collect();
+        let parsed = parse(&args).unwrap();
+        assert_eq!(parsed.main.unwrap(), "a.c");
+        assert_eq!(parsed.depfile.unwrap(), "b.d");
+        assert_eq!(parsed.forced, ["f.h"]);
+        assert_eq!(parsed.search, ["-I", ".", "-imultiarch", "x"]);
+        assert_eq!(parsed.output.unwrap(), "/tmp/gg0000.s");
+    }
+}

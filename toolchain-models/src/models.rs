@@ -1,0 +1,83 @@
+//! Picks the model by the name under which a tool was called.
+//!
+//! Knows no tool's options.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::driver;
+use crate::request::Request;
+use crate::scan::Headers;
+use crate::verdict::{Reason, ReasonKind, Verdict};
+use crate::world::World;
+use crate::{binutils, probe};
+
+/// All models, with what they remember of headers in this process.
+#[derive(Default)]
+pub struct Models {
+    headers: Headers,
+}
+
+impl Models {
+    /// Models that have seen nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What this call runs, reads and writes.
+    pub fn infer(&self, req: &Request, world: &dyn World) -> Verdict {
+        if let Some(reason) = probe::of_configure(req) {
+            return Verdict::RunReal(reason);
+        }
+        match base_name(&req.tool) {
+            b"gcc" | b"g++" | b"cc" | b"c++" | b"cpp" => driver::infer(req, world, &self.headers).into(),
+            b"cc1" | b"cc1plus" | b"as" => driver::infer_step(req, world, &self.headers).into(),
+            b"ar" | b"ranlib" | b"strip" | b"objcopy" | b"nm" | b"ld" | b"ld.bfd" => binutils::infer(req, world),
+            _ => Reason::new(ReasonKind::UnknownTool, req.tool.to_string_lossy()).into(),
+        }
+    }
+}
+
+/// The tool's plain name: without a directory, a target triplet and a version.
+pub(crate) fn base_name(tool: &OsStr) -> &[u8] {
+    let mut name = tool.as_bytes();
+    if let Some(slash) = name.iter().rposition(|byte| *byte == b'/') {
+        name = &name[slash + 1..];
+    }
+    let version = |part: &[u8]| {
+        part.first().is_some_and(u8::is_ascii_digit) && part.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+    };
+    while let Some(dash) = name.iter().rposition(|byte| *byte == b'-').filter(|dash| version(&name[dash + 1..])) {
+        name = &name[..dash];
+    }
+    // A triplet has two dashes or more; `gcc-ar` is a tool of its own.
+    match name.iter().rposition(|byte| *byte == b'-') {
+        Some(dash) if name[..dash].contains(&b'-') && !name[..dash].ends_with(b"-gcc") => &name[dash + 1..],
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for (tool, base) in [
+            ("gcc", "gcc"),
+            ("g++", "g++"),
+            ("gcc-12", "gcc"),
+            ("x86_64-linux-gnu-gcc-12", "gcc"),
+            ("x86_64-linux-gnu-g++", "g++"),
+            ("/usr/bin/aarch64-linux-gnu-ld.bfd", "ld.bfd"),
+            ("x86_64-w64-mingw32-gcc-12.2.0", "gcc"),
+            ("gcc-ar-12", "gcc-ar"),
+            ("x86_64-linux-gnu-gcc-ar", "x86_64-linux-gnu-gcc-ar"),
+            ("clang-14", "clang"),
+            ("c99-gcc", "c99-gcc"),
+        ] {
+            assert_eq!(base_name(OsStr::new(tool)), base.as_bytes(), "{tool}");
+        }
+    }
+}

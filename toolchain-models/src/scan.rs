@@ -1,0 +1,47 @@
+//! Which files a preprocessor may read: every include of every file that may be reached, whatever the `#if`s say.
+//!
+//! Knows nothing of drivers or options. It over-approximates, and makes each look-up through [`World`], also those that
+//! find nothing: a header that appears earlier on the path changes the answer.
+
+mod lex;
+mod walk;
+
+pub(crate) use lex::{Flavour, Lexed};
+pub(crate) use walk::{Chain, Reached, Walk};
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crate::world::{Stat, World};
+
+/// A file changed so recently may change again without its times showing it.
+const SETTLED: Duration = Duration::from_millis(100);
+
+/// What this process has read of headers, by the state of the file.
+#[derive(Default)]
+pub(crate) struct Headers {
+    lexed: Mutex<HashMap<(Stat, Flavour), Arc<Lexed>>>,
+}
+
+impl Headers {
+    /// The directives of a file in the state that the caller saw.
+    pub(crate) fn lexed(&self, path: &Path, stat: Stat, flavour: Flavour, world: &dyn World) -> io::Result<Arc<Lexed>> {
+        let key = (stat, flavour);
+        if let Some(known) = self.lexed.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let lexed = Arc::new(Lexed::of(&world.read(path)?, flavour));
+        if settled(stat) {
+            self.lexed.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&lexed));
+        }
+        Ok(lexed)
+    }
+}
+
+fn settled(stat: Stat) -> bool {
+    let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_sub(SETTLED);
+    i128::try_from(age.as_nanos()).is_ok_and(|limit| stat.mtime_ns.max(stat.ctime_ns) < limit)
+}

@@ -1,0 +1,452 @@
+//! The words of one source file that decide which other files are read.
+//!
+//! Knows nothing of paths, macros or conditions: what stands in a skipped group counts as well.
+
+use std::borrow::Cow;
+
+/// How a file is read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Flavour {
+    /// C, C++.
+    C,
+    /// Assembly with preprocessor directives: the assembler's own directives stand outside strings.
+    Assembly,
+}
+
+/// How an operand is spelled.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(crate) enum Form {
+    /// `"name"`.
+    Quote,
+    /// `<name>`.
+    Angle,
+}
+
+/// One operand of an include, or of a question whether an include would succeed.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(crate) struct Operand {
+    pub(crate) form: Form,
+    /// Searched from behind the directory of the file that asks.
+    pub(crate) next: bool,
+    pub(crate) name: Vec<u8>,
+    /// Only asked for, not read.
+    pub(crate) probe: bool,
+}
+
+/// What a file says about other files.
+#[derive(Default, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Lexed {
+    pub(crate) operands: Vec<Operand>,
+    /// An include whose operand a macro computes.
+    pub(crate) computed: bool,
+    /// A `__has_include` whose operand a macro computes.
+    pub(crate) computed_probe: bool,
+    /// `__DATE__` or `__TIME__`.
+    pub(crate) clock: bool,
+    /// `__TIMESTAMP__`.
+    pub(crate) timestamp: bool,
+    /// `#pragma GCC pch_preprocess`.
+    pub(crate) pch: bool,
+    /// Operands of the assembler's `.incbin` (false) and `.include` (true).
+    pub(crate) assembler: Vec<(bool, Vec<u8>)>,
+    /// One of those whose operand cannot be told.
+    pub(crate) assembler_unclear: bool,
+}
+
+impl Lexed {
+    pub(crate) fn of(source: &[u8], flavour: Flavour) -> Self {
+        let source = join_lines(source);
+        let mut lexer = Lexer { source: &source, at: 0, line_start: true, flavour, found: Self::default() };
+        lexer.run();
+        let mut found = lexer.found;
+        found.operands.sort();
+        found.operands.dedup();
+        found
+    }
+}
+
+/// Takes out backslash-newline (also with blanks between, as gcc does). Raw strings lose them too: nothing in them counts.
+fn join_lines(source: &[u8]) -> Cow<'_, [u8]> {
+    if !source.contains(&b'\\') {
+        return Cow::Borrowed(source);
+    }
+    let mut joined = Vec::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        let after = &rest[at + 1..];
+        let blanks = after.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\x0b' | b'\x0c' | b'\r')).count();
+        joined.extend_from_slice(&rest[..at]);
+        if after.get(blanks) == Some(&b'\n') {
+            rest = &after[blanks + 1..];
+        } else {
+            joined.push(b'\\');
+            rest = after;
+        }
+    }
+    joined.extend_from_slice(rest);
+    Cow::Owned(joined)
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
+}
+
+struct Lexer<'a> {
+    source: &'a [u8],
+    at: usize,
+    line_start: bool,
+    flavour: Flavour,
+    found: Lexed,
+}
+
+impl<'a> Lexer<'a> {
+    fn peek(&self, ahead: usize) -> u8 {
+        self.source.get(self.at + ahead).copied().unwrap_or(b'\n')
+    }
+
+    fn run(&mut self) {
+        while self.at < self.source.len() {
+            match self.peek(0) {
+                b'\n' | b'\r' => {
+                    self.line_start = true;
+                    self.at += 1;
+                }
+                b' ' | b'\t' | b'\x0b' | b'\x0c' => self.at += 1,
+                b'/' if matches!(self.peek(1), b'*' | b'/') => self.skip_comment(),
+                b'#' if self.line_start => {
+                    self.at += 1;
+                    self.directive();
+                }
+                b'%' if self.line_start && self.peek(1) == b':' => {
+                    self.at += 2;
+                    self.directive();
+                }
+                b'?' if self.line_start && self.source[self.at..].starts_with(b"??=") => {
+                    self.at += 3;
+                    self.directive();
+                }
+                _ => {
+                    self.line_start = false;
+                    self.token(false);
+                }
+            }
+        }
+    }
+
+    fn skip_comment(&mut self) {
+        let line = self.peek(1) == b'/';
+        let body = &self.source[self.at + 2..];
+        let end = if line { body.iter().position(|byte| *byte == b'\n') } else { find(body, b"*/").map(|at| at + 2) };
+        self.at = end.map_or(self.source.len(), |end| self.at + 2 + end);
+    }
+
+    /// Blanks and comments within a line.
+    fn skip_blanks(&mut self) {
+        loop {
+            match self.peek(0) {
+                b' ' | b'\t' | b'\x0b' | b'\x0c' | b'\r' if self.at < self.source.len() => self.at += 1,
+                b'/' if self.peek(1) == b'*' => self.skip_comment(),
+                _ => return,
+            }
+        }
+    }
+
+    fn word(&mut self) -> &'a [u8] {
+        let rest = &self.source[self.at.min(self.source.len())..];
+        let length = rest.iter().take_while(|byte| is_word(**byte)).count();
+        self.at += length;
+        &rest[..length]
+    }
+
+    fn directive(&mut self) {
+        self.line_start = false;
+        self.skip_blanks();
+        match self.word() {
+            b"include" | b"import" => self.include(false),
+            b"include_next" => self.include(true),
+            b"pragma" => self.pragma(),
+            _ => {}
+        }
+        self.rest_of_directive();
+    }
+
+    fn include(&mut self, next: bool) {
+        self.skip_blanks();
+        match self.operand() {
+            Some((form, name)) => self.found.operands.push(Operand { form, next, name, probe: false }),
+            None if matches!(self.peek(0), b'\n') => {}
+            None => self.found.computed = true,
+        }
+    }
+
+    fn operand(&mut self) -> Option<(Form, Vec<u8>)> {
+        let (form, close) = match self.peek(0) {
+            b'"' => (Form::Quote, b'"'),
+            b'<' => (Form::Angle, b'>'),
+            _ => return None,
+        };
+        let body = &self.source[self.at + 1..];
+        let end = body.iter().position(|byte| *byte == close || *byte == b'\n').filter(|end| body[*end] == close)?;
+        self.at += end + 2;
+        Some((form, body[..end].to_vec()))
+    }
+
+    fn pragma(&mut self) {
+        self.skip_blanks();
+        if self.word() != b"GCC" {
+            return;
+        }
+        self.skip_blanks();
+        match self.word() {
+            b"pch_preprocess" => self.found.pch = true,
+            b"dependency" => {
+                self.skip_blanks();
+                match self.operand() {
+                    Some((form, name)) => self.found.operands.push(Operand { form, next: false, name, probe: true }),
+                    None => self.found.computed_probe = true,
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn rest_of_directive(&mut self) {
+        while self.at < self.source.len() && self.peek(0) != b'\n' {
+            if self.peek(0) == b'/' && matches!(self.peek(1), b'*' | b'/') {
+                self.skip_comment();
+            } else {
+                self.token(true);
+            }
+        }
+    }
+
+    fn token(&mut self, in_directive: bool) {
+        let byte = self.peek(0);
+        if byte == b'"' {
+            self.string();
+        } else if byte == b'\'' {
+            self.quoted(b'\'');
+        } else if byte.is_ascii_digit() {
+            self.number();
+        } else if byte == b'.' && matches!(self.flavour, Flavour::Assembly) && self.assembler_word(self.at) {
+            let rest = &self.source[self.at..];
+            let line = rest.iter().position(|byte| matches!(byte, b'\n')).map_or(rest, |end| &rest[..end]);
+            self.assembler_operand(line);
+            self.at += 1;
+        } else if is_word(byte) {
+            let word = self.word();
+            match word {
+                b"__DATE__" | b"__TIME__" => self.found.clock = true,
+                b"__TIMESTAMP__" => self.found.timestamp = true,
+                b"__has_include" | b"__has_include__" if in_directive => self.has_include(false),
+                b"__has_include_next" | b"__has_include_next__" if in_directive => self.has_include(true),
+                b"R" | b"LR" | b"uR" | b"UR" | b"u8R" if self.peek(0) == b'"' => self.raw_string(),
+                _ => {}
+            }
+        } else {
+            self.at += 1;
+        }
+    }
+
+    fn has_include(&mut self, next: bool) {
+        let before = self.at;
+        self.skip_blanks();
+        if self.peek(0) != b'(' {
+            self.at = before;
+            return;
+        }
+        self.at += 1;
+        self.skip_blanks();
+        match self.operand() {
+            Some((form, name)) => self.found.operands.push(Operand { form, next, name, probe: true }),
+            None => self.found.computed_probe = true,
+        }
+    }
+
+    /// A preprocessing number; `1'000` holds no character constant.
+    fn number(&mut self) {
+        while self.at < self.source.len() {
+            let byte = self.peek(0);
+            let separator = byte == b'\'' && self.flavour == Flavour::C && is_word(self.peek(1));
+            if !(is_word(byte) || byte == b'.' || separator) {
+                return;
+            }
+            self.at += 1;
+        }
+    }
+
+    /// A string or character constant; one that is not closed ends with its line, as in gcc.
+    fn quoted(&mut self, close: u8) -> &'a [u8] {
+        let start = self.at + 1;
+        self.at = start;
+        while self.at < self.source.len() {
+            match self.source[self.at] {
+                b'\n' => break,
+                b'\\' => self.at += 2,
+                byte if byte == close => {
+                    self.at += 1;
+                    return &self.source[start..self.at - 1];
+                }
+                _ => self.at += 1,
+            }
+        }
+        self.at = self.at.min(self.source.len());
+        &self.source[start..self.at]
+    }
+
+    fn string(&mut self) {
+        let content = self.quoted(b'"');
+        self.assembler_in(content);
+    }
+
+    fn raw_string(&mut self) {
+        let body = &self.source[self.at + 1..];
+        let Some(open) = body.iter().take(17).position(|byte| *byte == b'(') else {
+            self.string();
+            return;
+        };
+        if body[..open].iter().any(|byte| matches!(byte, b' ' | b')' | b'\\' | b'\t' | b'\n' | b'"')) {
+            self.string();
+            return;
+        }
+        let mut close = vec![b')'];
+        close.extend_from_slice(&body[..open]);
+        close.push(b'"');
+        let content = &body[open + 1..];
+        let end = find(content, &close).unwrap_or(content.len());
+        self.assembler_in(&content[..end]);
+        self.at = (self.at + 1 + open + 1 + end + close.len()).min(self.source.len());
+    }
+
+    /// Finds the assembler's directives in the text of inline assembly.
+    fn assembler_in(&mut self, content: &[u8]) {
+        let mut from = 0;
+        while let Some(dot) = content[from..].iter().position(|byte| *byte == b'.') {
+            let at = from + dot;
+            if starts_directive(&content[at..])
+                && (at == 0
+                    || !is_word(content[at - 1])
+                    || content[..at].ends_with(b"\\n")
+                    || content[..at].ends_with(b"\\t"))
+            {
+                self.assembler_operand(&content[at..]);
+            }
+            from = at + 1;
+        }
+    }
+
+    fn assembler_word(&self, at: usize) -> bool {
+        starts_directive(&self.source[at..]) && (at == 0 || !is_word(self.source[at - 1]))
+    }
+
+    /// `text` begins with `.incbin` or `.include`.
+    fn assembler_operand(&mut self, text: &[u8]) {
+        let include = text.starts_with(b".include");
+        let rest = &text[if include { b".include".len() } else { b".incbin".len() }..];
+        let rest = rest.trim_ascii_start();
+        let Some(rest) = rest.strip_prefix(b"\\\"").or_else(|| rest.strip_prefix(b"\"")) else {
+            // Without a quote it is a macro's parameter, a stringized operand, or no directive at all.
+            self.found.assembler_unclear |=
+                rest.is_empty() || rest.starts_with(b"\\") || self.flavour == Flavour::Assembly;
+            return;
+        };
+        match rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+            Some(end) if rest[end] == b'"' || rest[end + 1..].starts_with(b"\"") => {
+                self.found.assembler.push((include, rest[..end].to_vec()))
+            }
+            _ => self.found.assembler_unclear = true,
+        }
+    }
+}
+
+fn starts_directive(text: &[u8]) -> bool {
+    [&b".incbin"[..], b".include"]
+        .iter()
+        .any(|word| text.starts_with(word) && !text.get(word.len()).is_some_and(|byte| is_word(*byte)))
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    let first = needle.first()?;
+    let mut from = 0;
+    loop {
+        let at = from + haystack.get(from..)?.iter().position(|byte| byte == first)?;
+        if haystack[at..].starts_with(needle) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(source: &str) -> Vec<String> {
+        Lexed::of(source.as_bytes(), Flavour::C)
+            .operands
+            .iter()
+            .map(|operand| String::from_utf8_lossy(&operand.name).into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn includes_however_they_are_written() {
+        assert_eq!(
+            names(
+                "#include <a.h>\n # /* x */ include /* y */ \"b.h\"\n%:include_next <c.h>\n#inc\\\nlude \"d\\\n.h\"\n/* x\n */ #import <e.h>"
+            ),
+            ["b.h", "d.h", "a.h", "e.h", "c.h"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_include() {
+        assert_eq!(
+            names("// #include <a.h>\n/*\n#include <b.h>\n*/\nchar *s = \"\\\n#include <c.h>\";\nx #include <d.h>\n"),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn strings_hide_no_include() {
+        assert_eq!(
+            names(
+                "char c = '\"'; int n = 1'000;\n#include <a.h>\nchar *r = R\"x(/* \" )\" )x\";\n#include <b.h>\n'/*\n#include <c.h>\n"
+            ),
+            ["a.h", "b.h", "c.h"]
+        );
+    }
+
+    #[test]
+    fn questions_and_computed_operands() {
+        let lexed = Lexed::of(
+            b"#if __has_include(<a.h>) && __has_include_next(\"b.h\")\n#endif\n#ifdef __has_include\n#endif\n",
+            Flavour::C,
+        );
+        assert_eq!(lexed.operands.len(), 2);
+        assert!(lexed.operands.iter().all(|operand| operand.probe));
+        assert!(!lexed.computed && !lexed.computed_probe);
+        assert!(Lexed::of(b"#include MACRO\n", Flavour::C).computed);
+        assert!(Lexed::of(b"#if __has_include(MACRO)\n", Flavour::C).computed_probe);
+    }
+
+    #[test]
+    fn times() {
+        assert!(Lexed::of(b"char *d = __DATE__;", Flavour::C).clock);
+        assert!(Lexed::of(b"#define D __TIME__", Flavour::C).clock);
+        assert!(Lexed::of(b"char *d = __TIMESTAMP__;", Flavour::C).timestamp);
+        assert!(!Lexed::of(b"char *d = \"__DATE__\"; // __TIME__", Flavour::C).clock);
+    }
+
+    #[test]
+    fn assembler_directives() {
+        let lexed = Lexed::of(b"asm(\"x:\\n\\t.incbin \\\"a.bin\\\"\\n\");", Flavour::C);
+        assert_eq!((lexed.assembler, lexed.assembler_unclear), (vec![(false, b"a.bin".to_vec())], false));
+        assert!(Lexed::of(b"asm(\".incbin \" NAME);", Flavour::C).assembler_unclear);
+        assert!(Lexed::of(b"asm(\".incbin \\\"\" NAME \"\\\"\");", Flavour::C).assembler_unclear);
+        assert!(!Lexed::of(b"options.include = 1; puts(\"see .include of it\");", Flavour::C).assembler_unclear);
+        let lexed = Lexed::of(b" .include \"x.inc\"\n# a comment, don't\n.incbin \"b.bin\",1,2\n", Flavour::Assembly);
+        assert_eq!(lexed.assembler, vec![(true, b"x.inc".to_vec()), (false, b"b.bin".to_vec())]);
+        assert!(Lexed::of(b".incbin \\file\n", Flavour::Assembly).assembler_unclear);
+    }
+}

@@ -1,0 +1,78 @@
+//! The file system and the processes, as far as a model may see them.
+//!
+//! Knows no tool and no path. Whoever implements [`World`] records every answer, so that the same request is answered from the record while the record still holds.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What stands at a path.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// A symbolic link (only from [`World::lstat`]).
+    Symlink,
+    /// A device, a pipe, a socket.
+    Other,
+}
+
+/// The part of `stat` that models look at; it identifies one state of one file.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Stat {
+    /// What it is.
+    pub kind: FileKind,
+    /// The permission bits, `0o7777`.
+    pub mode: u32,
+    /// Size in bytes.
+    pub size: u64,
+    /// Device.
+    pub dev: u64,
+    /// Inode.
+    pub ino: u64,
+    /// Modification time in nanoseconds since 1970.
+    pub mtime_ns: i128,
+    /// Time of the last change of the inode in nanoseconds since 1970.
+    pub ctime_ns: i128,
+}
+
+/// What a native run of a tool gave.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RunOutput {
+    /// The exit status; `None` if a signal ended it.
+    pub status: Option<i32>,
+    /// All that it wrote to standard output.
+    pub stdout: Vec<u8>,
+    /// All that it wrote to standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// The file system, processes and a small persistent cache.
+pub trait World {
+    /// The state of the file itself; `None` where there is none (`ENOENT`, `ENOTDIR`).
+    fn lstat(&self, path: &Path) -> io::Result<Option<Stat>>;
+
+    /// The state of the file that symbolic links lead to; `None` where there is none.
+    fn stat(&self, path: &Path) -> io::Result<Option<Stat>>;
+
+    /// The text of a symbolic link.
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// The content of a regular file.
+    fn read(&self, path: &Path) -> io::Result<Arc<[u8]>>;
+
+    /// The names in a directory, sorted, without `.` and `..`; `None` where there is no directory.
+    fn read_dir(&self, path: &Path) -> io::Result<Option<Vec<OsString>>>;
+
+    /// Runs the real tool and waits for it; `argv` holds `argv[0]`, `env` is all that it sees.
+    fn run(&self, exe: &Path, argv: &[OsString], env: &[(OsString, OsString)], cwd: &Path) -> io::Result<RunOutput>;
+
+    /// What [`World::remember`] last kept under this key, if it is still there.
+    fn recall(&self, key: &str) -> Option<Vec<u8>>;
+
+    /// Keeps a value for later requests, also of other processes; it must be right by its key alone.
+    fn remember(&self, key: &str, value: &[u8]);
+}
