@@ -1,6 +1,6 @@
 //! Many processes on one store, and writers that are killed. The test binary starts itself as those processes.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,11 +28,11 @@ fn role() -> Option<LocalStore> {
 
 /// Contents of many sizes, some over what is read into memory at once.
 fn content(number: usize) -> Vec<u8> {
-    let len = match number % 16 {
-        0 => (1 << 20) + number,
-        n => n * 997,
+    let len = match number % 32 {
+        0 => (1 << 20) + 8,
+        n => n * 1000,
     };
-    (0..len).map(|at| (at * 31 + number) as u8).collect()
+    number.to_le_bytes().repeat(len / 8)
 }
 
 fn record(name: ValueName) -> Record {
@@ -73,18 +73,29 @@ fn eight_processes_put_the_same_objects() {
     assert_eq!(std::fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
 }
 
+fn write_forever(store: &LocalStore, thread: usize) {
+    let memo = Memo::open(store).unwrap();
+    // The process makes each object anew, so that later writers have as much to write.
+    let base = (std::process::id() as usize) << 32;
+    for number in (thread..).step_by(4) {
+        let bytes = content(base + number);
+        println!(".");
+        let name = store.put(&bytes).unwrap();
+        memo.put(&ThunkName::of(&bytes), &record(name)).unwrap();
+    }
+}
+
 #[test]
 fn a_killed_writer_leaves_no_half_object() {
     const TEST: &str = "a_killed_writer_leaves_no_half_object";
     if let Some(store) = role() {
-        let memo = Memo::open(&store).unwrap();
-        // One byte for each object begun; the parent kills when it has seen enough of them.
-        for number in 0.. {
-            std::io::stdout().write_all(b".\n").unwrap();
-            std::io::stdout().flush().unwrap();
-            let name = store.put(&content(number)).unwrap();
-            memo.put(&ThunkName::of(&content(number)), &record(name)).unwrap();
-        }
+        // A line for each object begun; the parent kills when it has seen enough of them.
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let store = &store;
+                scope.spawn(move || write_forever(store, thread));
+            }
+        });
     }
     let seed = std::env::var("GG_TEST_SEED").map_or_else(
         |_| {
@@ -101,18 +112,18 @@ fn a_killed_writer_leaves_no_half_object() {
         random ^= random << 17;
         random % below
     };
-    let dir = tempfile::tempdir().unwrap();
     let mut left = 0;
-    for _ in 0..12 {
+    for _ in 0..30 {
+        let dir = tempfile::tempdir().unwrap();
         let mut writer = child(TEST, dir.path());
         let mut lines = BufReader::new(writer.stdout.take().unwrap()).lines();
         // The harness's own words come first.
-        let mut begun = 1 + next(40);
+        let mut begun = 1 + next(60);
         while begun > 0 {
             let line = lines.next().expect("the writer goes on").unwrap();
             begun -= u64::from(line.ends_with('.'));
         }
-        for _ in 0..next(200_000) {
+        for _ in 0..next(20_000) {
             std::hint::spin_loop();
         }
         writer.kill().unwrap();
