@@ -1,0 +1,156 @@
+//! The copier of object files.
+//!
+//! Knows its command line only; what it changes is its own concern.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use crate::binutils::getopt::{Opt, Value, Word, parse};
+use crate::binutils::{Call, output, strip};
+use crate::verdict::{Reason, ReasonKind};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Effect {
+    Pure,
+    /// The value is a file that is read.
+    Reads,
+    /// The value is `NAME=FILE`, and the file is read.
+    ReadsSection,
+    /// The value is `NAME=FILE`, and the file is written.
+    WritesSection,
+    NoTimes,
+    RealTimes,
+    KeepsDates,
+    Probe,
+    Unmodelled(&'static str),
+}
+
+const fn flag(letters: &'static str, names: &'static str, effect: Effect) -> Opt<Effect> {
+    Opt { letters, names, value: Value::None, effect }
+}
+
+const fn with_value(letters: &'static str, names: &'static str, effect: Effect) -> Opt<Effect> {
+    Opt { letters, names, value: Value::Required, effect }
+}
+
+const OTHER_SYSTEMS: Effect = Effect::Unmodelled("of other systems");
+
+static TABLE: &[Opt<Effect>] = &[
+    with_value("I", "input-target", Effect::Pure),
+    with_value("O", "output-target", Effect::Pure),
+    with_value("F", "target", Effect::Pure),
+    with_value("B", "binary-architecture", Effect::Pure),
+    flag("", "debugging", Effect::Pure),
+    flag("p", "preserve-dates", Effect::KeepsDates),
+    flag("D", "enable-deterministic-archives", Effect::NoTimes),
+    flag("U", "disable-deterministic-archives", Effect::RealTimes),
+    with_value("j", "only-section", Effect::Pure),
+    with_value("", "add-gnu-debuglink", Effect::Reads),
+    with_value("R", "remove-section", Effect::Pure),
+    flag("S", "strip-all", Effect::Pure),
+    flag("g", "strip-debug", Effect::Pure),
+    flag("", "strip-dwo strip-unneeded only-keep-debug extract-dwo extract-symbol", Effect::Pure),
+    flag("", "keep-section-symbols keep-file-symbols localize-hidden weaken", Effect::Pure),
+    with_value("N", "strip-symbol", Effect::Pure),
+    with_value("K", "keep-symbol", Effect::Pure),
+    with_value("L", "localize-symbol", Effect::Pure),
+    with_value("G", "keep-global-symbol", Effect::Pure),
+    with_value("W", "weaken-symbol", Effect::Pure),
+    with_value("", "strip-unneeded-symbol keep-section globalize-symbol remove-relocations", Effect::Pure),
+    flag("w", "wildcard", Effect::Pure),
+    flag("x", "discard-all", Effect::Pure),
+    flag("X", "discard-locals", Effect::Pure),
+    Opt { letters: "i", names: "interleave", value: Value::Optional, effect: Effect::Pure },
+    with_value("b", "byte", Effect::Pure),
+    with_value("", "interleave-width gap-fill pad-to set-start change-start adjust-start", Effect::Pure),
+    with_value("", "change-addresses adjust-vma change-section-address adjust-section-vma", Effect::Pure),
+    with_value("", "change-section-lma change-section-vma set-section-flags set-section-alignment", Effect::Pure),
+    flag("", "change-warnings adjust-warnings no-change-warnings no-adjust-warnings", Effect::Pure),
+    with_value("", "add-section update-section", Effect::ReadsSection),
+    with_value("", "dump-section", Effect::WritesSection),
+    with_value("", "rename-section long-section-names redefine-sym reverse-bytes srec-len", Effect::Pure),
+    flag("", "change-leading-char remove-leading-char srec-forceS3", Effect::Pure),
+    with_value("", "redefine-syms strip-symbols strip-unneeded-symbols keep-symbols localize-symbols", Effect::Reads),
+    with_value("", "globalize-symbols keep-global-symbols weaken-symbols", Effect::Reads),
+    with_value("", "add-symbol alt-machine-code elf-stt-common verilog-data-width", Effect::Pure),
+    with_value("", "prefix-symbols prefix-sections prefix-alloc-sections", Effect::Pure),
+    flag("", "writable-text readonly-text pure impure decompress-debug-sections no-merge-notes", Effect::Pure),
+    Opt { letters: "", names: "compress-debug-sections", value: Value::Optional, effect: Effect::Pure },
+    flag("M", "merge-notes", Effect::Pure),
+    with_value("", "file-alignment heap image-base section-alignment stack subsystem", OTHER_SYSTEMS),
+    flag("v", "verbose", Effect::Unmodelled("v: names a temporary file")),
+    flag("Vh", "version help info", Effect::Probe),
+];
+
+pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
+    let mut real_times = None;
+    let mut files = Vec::new();
+    let mut dumped = Vec::new();
+    for word in parse(&call.args.clone(), TABLE)? {
+        let (spelled, effect, value) = match word {
+            Word::Operand(file) => {
+                files.push(file);
+                continue;
+            }
+            Word::Option(spelled, effect, value) => (spelled, effect, value),
+        };
+        call.shape(&spelled);
+        match effect {
+            Effect::Pure => call.shape(&value),
+            Effect::Reads => {
+                call.reads(&value)?;
+            }
+            Effect::ReadsSection => {
+                call.reads(section_file(&value)?)?;
+            }
+            Effect::WritesSection => dumped.push(section_file(&value)?.to_owned()),
+            Effect::NoTimes => real_times = Some(false),
+            Effect::RealTimes => real_times = Some(true),
+            Effect::KeepsDates => return Err(Reason::new(ReasonKind::Times, "objcopy -p")),
+            Effect::Probe => return Err(Reason::new(ReasonKind::ProbeVersion, spelled.to_string_lossy())),
+            Effect::Unmodelled(what) => return Err(Reason::new(ReasonKind::UnmodelledOption, what)),
+        }
+    }
+    let (input, target): (&OsString, Option<&OsString>) = match files.as_slice() {
+        [input] => (input, None),
+        [input, target] => (input, Some(target).filter(|target| *target != input)),
+        _ => return Err(Reason::new(ReasonKind::Usage, "objcopy takes one file or two")),
+    };
+    let path = call.path(input);
+    if call.kind(&path)?.is_none() {
+        return Err(Reason::new(ReasonKind::Input, format!("{} not found", input.display())));
+    }
+    strip::check_archive(call, &path, real_times)?;
+    match target {
+        None => call.modifies(input)?,
+        Some(target) => {
+            call.reads(input)?;
+            call.replaces(target)?;
+        }
+    }
+    for file in dumped {
+        let output = output::by_stdio(&call.tag(), &call.path(&file), call.world)?;
+        call.writes(output)?;
+    }
+    Ok(())
+}
+
+/// The file in `NAME=FILE`.
+fn section_file(value: &OsStr) -> Result<&OsStr, Reason> {
+    let bytes = value.as_bytes();
+    match bytes.iter().position(|byte| *byte == b'=') {
+        Some(equals) => Ok(OsStr::from_bytes(&bytes[equals + 1..])),
+        None => Err(Reason::new(ReasonKind::Usage, format!("{} names no file", value.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TABLE;
+
+    #[test]
+    fn help_has_no_option_that_the_table_lacks() {
+        let known: Vec<&str> = TABLE.iter().flat_map(|opt| opt.names.split(' ')).collect();
+        assert_eq!(crate::binutils::help::unknown_options("objcopy", &known), Vec::<String>::new());
+    }
+}

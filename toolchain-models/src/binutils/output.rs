@@ -1,0 +1,75 @@
+//! How binutils write a file, by what stands at its path.
+//!
+//! Knows no tool's options.
+
+use std::path::Path;
+
+use gg_thunk::Writes;
+
+use crate::verdict::{Input, OutputSpec, Reason, ReasonKind};
+use crate::world::{FileKind, Stat, World};
+
+/// A file that is written: its output, and an input where the tool looks at what stands there.
+pub(crate) struct Written {
+    /// The output.
+    pub output: OutputSpec,
+    /// The file as it is, for a tool that keeps its mode.
+    pub input: Option<Input>,
+}
+
+/// An object, an executable, an archive written anew: BFD unlinks what is there, unless it is empty; then it writes into it
+/// and its mode counts.
+pub(crate) fn by_bfd(tag: &str, path: &Path, world: &dyn World) -> Result<Written, Reason> {
+    let stat = regular(path, world)?;
+    let (writes, input) = match stat {
+        Some(stat) if stat.size > 0 => (Writes::Replace, None),
+        Some(_) => (Writes::Through, Some(Input::InPlace(path.to_owned()))),
+        // Nothing there, or a symbolic link that leads nowhere yet: created through it.
+        None => (if is_link(path, world)? { Writes::Through } else { Writes::Replace }, None),
+    };
+    Ok(Written { output: spec(tag, path, writes), input })
+}
+
+/// A text written with C's `fopen`.
+pub(crate) fn by_stdio(tag: &str, path: &Path, world: &dyn World) -> Result<OutputSpec, Reason> {
+    regular(path, world)?;
+    Ok(spec(tag, path, Writes::Through))
+}
+
+/// A file that is read, and then written over; its mode stays.
+pub(crate) fn in_place(tag: &str, path: &Path, world: &dyn World) -> Result<Written, Reason> {
+    match regular(path, world)? {
+        None => Err(Reason::new(ReasonKind::Input, format!("{} not found", path.display()))),
+        Some(stat) if stat.mode & 0o200 == 0 => {
+            Err(Reason::new(ReasonKind::OutputKind, format!("{} is read-only", path.display())))
+        }
+        Some(_) => {
+            Ok(Written { output: spec(tag, path, Writes::Through), input: Some(Input::InPlace(path.to_owned())) })
+        }
+    }
+}
+
+fn spec(tag: &str, path: &Path, writes: Writes) -> OutputSpec {
+    OutputSpec { tag: tag.to_owned(), path: path.to_owned(), optional: false, writes }
+}
+
+/// What stands at the path, if that is a regular file or nothing; the directory must be there.
+pub(crate) fn regular(path: &Path, world: &dyn World) -> Result<Option<Stat>, Reason> {
+    let stat = |path: &Path| {
+        world.stat(path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))
+    };
+    match stat(path)? {
+        Some(found) if found.kind == FileKind::File => Ok(Some(found)),
+        Some(_) => Err(Reason::new(ReasonKind::OutputKind, path.to_string_lossy())),
+        None => match path.parent().map(stat).transpose()?.flatten() {
+            Some(dir) if dir.kind == FileKind::Dir => Ok(None),
+            _ => Err(Reason::new(ReasonKind::Input, format!("no directory for {}", path.display()))),
+        },
+    }
+}
+
+fn is_link(path: &Path, world: &dyn World) -> Result<bool, Reason> {
+    let stat =
+        world.lstat(path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
+    Ok(stat.is_some_and(|stat| stat.kind == FileKind::Symlink))
+}

@@ -1,0 +1,268 @@
+//! What a linker call reads and writes.
+//!
+//! Folds the options of [`args`] over a [`link::Link`]. Knows nothing of drivers; the linker's own libraries are the
+//! caller's concern.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::binutils::output;
+use crate::closure;
+use crate::verdict::{Input, OutputSpec, Reason, ReasonKind};
+use crate::world::{FileKind, World};
+
+mod args;
+mod conf;
+mod elf;
+mod link;
+mod needed;
+mod option;
+mod script;
+mod search;
+pub(crate) mod thin;
+
+use args::Item;
+use link::{Link, State};
+use needed::RunPaths;
+use option::Effect;
+
+/// The files of one linker call, without the linker and its own libraries.
+#[derive(Clone, Debug)]
+pub(crate) struct Footprint {
+    /// What it may read.
+    pub(crate) inputs: Vec<Input>,
+    /// What it leaves.
+    pub(crate) outputs: Vec<OutputSpec>,
+}
+
+/// The footprint of `ld_exe` called with `args` (without `argv[0]`, `@file` expanded) in `cwd`. A plugin that is named brings
+/// its own libraries.
+pub(crate) fn footprint(
+    args: &[OsString],
+    cwd: &Path,
+    env: &[(OsString, OsString)],
+    ld_exe: &Path,
+    world: &dyn World,
+) -> Result<Footprint, Reason> {
+    let items = args::parse(args)?;
+    let var = |name: &str| {
+        env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_os_str()).filter(|value| !value.is_empty())
+    };
+    let mut call = Call::new(cwd, world);
+    call.settings(&items, var("LDEMULATION"), ld_exe)?;
+    call.open(&items)?;
+    call.follow_needed(var("LD_RUN_PATH"), var("LD_LIBRARY_PATH"), ld_exe)?;
+    call.load_plugins(var("LD_LIBRARY_PATH"))?;
+    call.finish()
+}
+
+/// Whether anything is to be linked; without it the linker only answers questions.
+pub(crate) fn has_inputs(args: &[OsString]) -> Result<bool, Reason> {
+    let is_input =
+        |item: &Item| matches!(item, Item::File(_) | Item::Option { effect: Effect::Library | Effect::Script, .. });
+    Ok(args::parse(args)?.iter().any(is_input))
+}
+
+/// The linker's words that are not names of files: what audits are counted by.
+pub(crate) fn shape(args: &[OsString]) -> Vec<OsString> {
+    let Ok(items) = args::parse(args) else { return Vec::new() };
+    let mut words: Vec<OsString> = Vec::new();
+    for item in items {
+        let Item::Option { name, effect, value } = item else { continue };
+        words.push(name.into());
+        if matches!(effect, Effect::Pure | Effect::BuildId | Effect::Emulation | Effect::Format) {
+            words.push(value);
+        }
+    }
+    words.dedup();
+    words
+}
+
+struct Call<'a> {
+    cwd: &'a Path,
+    world: &'a dyn World,
+    link: Link<'a>,
+    run_paths: RunPaths,
+    plugins: Vec<PathBuf>,
+    dirs: BTreeSet<PathBuf>,
+    written: BTreeSet<Input>,
+    outputs: Vec<OutputSpec>,
+    relocatable: bool,
+}
+
+impl<'a> Call<'a> {
+    fn new(cwd: &'a Path, world: &'a dyn World) -> Self {
+        Self {
+            cwd,
+            world,
+            link: Link::new(world, cwd),
+            run_paths: RunPaths::default(),
+            plugins: Vec::new(),
+            dirs: BTreeSet::new(),
+            written: BTreeSet::new(),
+            outputs: Vec::new(),
+            relocatable: false,
+        }
+    }
+
+    /// Options that count for the whole link, wherever they stand.
+    fn settings(&mut self, items: &[Item], emulation: Option<&OsStr>, ld_exe: &Path) -> Result<(), Reason> {
+        let options = || {
+            items.iter().filter_map(|item| match item {
+                Item::Option { name, effect, value } => Some((*name, *effect, value.as_os_str())),
+                Item::File(_) => None,
+            })
+        };
+        let last =
+            |wanted: Effect| options().filter(|(_, effect, _)| *effect == wanted).last().map(|(_, _, value)| value);
+        let emulation = last(Effect::Emulation).or(emulation);
+        self.link.machine = emulation.and_then(search::machine_of_emulation);
+        let built_in = search::built_in(ld_exe, emulation, self.world)?;
+        self.link.sysroot = last(Effect::Sysroot).map_or(built_in.sysroot, |dir| self.cwd.join(dir));
+        let default_dirs: Vec<PathBuf> = built_in.dirs.iter().map(|dir| self.link.path(dir.as_os_str())).collect();
+        let mut no_default_dirs = false;
+        for (name, effect, value) in options() {
+            match effect {
+                Effect::Probe(kind) => return Err(Reason::new(kind, name)),
+                Effect::Unmodelled(why) => {
+                    return Err(Reason::new(ReasonKind::UnmodelledOption, format!("{name}: {why}")));
+                }
+                Effect::BuildId if value == "uuid" => {
+                    return Err(Reason::new(ReasonKind::UnmodelledOption, "build-id=uuid: drawn by lot"));
+                }
+                Effect::LibraryDir => self.link.dirs.push(self.link.path(value)),
+                Effect::NoDefaultDirs => no_default_dirs = true,
+                Effect::Relocatable => self.relocatable = true,
+                Effect::RunPath => self.run_paths.run.extend(RunPaths::split(value, &self.link)),
+                Effect::RunPathLink => self.run_paths.link.extend(RunPaths::split(value, &self.link)),
+                Effect::Plugin => self.plugins.push(self.cwd.join(value)),
+                Effect::Map if value != "-" => self.map(value)?,
+                Effect::DependencyFile => {
+                    self.outputs.push(output::by_stdio("deps", &self.cwd.join(value), self.world)?)
+                }
+                _ => {}
+            }
+        }
+        if !no_default_dirs {
+            self.link.default_dirs.extend(default_dirs);
+        }
+        self.link.plugin = !self.plugins.is_empty();
+        let out = self.cwd.join(last(Effect::Output).unwrap_or(OsStr::new("a.out")));
+        let written = output::by_bfd("out", &out, self.world)?;
+        self.outputs.insert(0, written.output);
+        self.written.extend(written.input);
+        Ok(())
+    }
+
+    fn map(&mut self, value: &OsStr) -> Result<(), Reason> {
+        let path = self.cwd.join(value);
+        let is_dir = self.world.stat(&path).is_ok_and(|stat| stat.is_some_and(|stat| stat.kind == FileKind::Dir));
+        if is_dir || value.as_bytes().ends_with(b"/") || value.as_bytes().contains(&b'%') {
+            return Err(Reason::new(ReasonKind::UnmodelledOption, "Map: a name made from the output's"));
+        }
+        self.outputs.push(output::by_stdio("map", &path, self.world)?);
+        Ok(())
+    }
+
+    /// Files and the options that count from where they stand.
+    fn open(&mut self, items: &[Item]) -> Result<(), Reason> {
+        let mut state = State { dynamic: true, opaque: false };
+        let mut kept = Vec::new();
+        for item in items {
+            let (effect, value) = match item {
+                Item::File(name) => {
+                    self.link.file(name, state)?;
+                    continue;
+                }
+                Item::Option { effect, value, .. } => (*effect, value.as_os_str()),
+            };
+            match effect {
+                Effect::Library => self.link.library(value, state)?,
+                Effect::Dynamic(dynamic) => state.dynamic = dynamic,
+                Effect::Format => state.opaque = value == "binary",
+                Effect::PushState => kept.push(state),
+                Effect::PopState => state = kept.pop().unwrap_or(state),
+                Effect::Script => self.link.script(value, state)?,
+                Effect::ListFile => {
+                    self.link.command_file(value)?;
+                }
+                Effect::Reads => self.read(value)?,
+                Effect::JustSymbols => self.just_symbols(value, state)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, name: &OsStr) -> Result<(), Reason> {
+        let path = self.cwd.join(name);
+        match self.world.stat(&path) {
+            Ok(Some(stat)) if stat.kind == FileKind::File => {
+                self.link.files.insert(path);
+                Ok(())
+            }
+            Ok(_) => Err(Reason::new(ReasonKind::Input, format!("{} not found", path.display()))),
+            Err(error) => Err(Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()))),
+        }
+    }
+
+    fn just_symbols(&mut self, name: &OsStr, state: State) -> Result<(), Reason> {
+        let path = self.cwd.join(name);
+        let stat = self
+            .world
+            .stat(&path)
+            .map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
+        if stat.is_some_and(|stat| stat.kind == FileKind::Dir) {
+            self.run_paths.run.extend(RunPaths::split(name, &self.link));
+            self.dirs.insert(path);
+            return Ok(());
+        }
+        self.link.file(name, state)
+    }
+
+    fn follow_needed(
+        &mut self,
+        run_path: Option<&OsStr>,
+        library_path: Option<&OsStr>,
+        ld_exe: &Path,
+    ) -> Result<(), Reason> {
+        if self.relocatable || self.link.loaded.is_empty() {
+            return Ok(());
+        }
+        let split = |list: Option<&OsStr>| list.map_or_else(Vec::new, |list| RunPaths::split(list, &self.link));
+        self.run_paths.environment = split(run_path);
+        self.run_paths.library_path = split(library_path);
+        if let Some(conf) = needed::follow(&mut self.link, &self.run_paths, ld_exe)? {
+            self.link.files.extend(conf.files);
+            self.dirs.extend(conf.listed);
+        }
+        Ok(())
+    }
+
+    fn load_plugins(&mut self, library_path: Option<&OsStr>) -> Result<(), Reason> {
+        for plugin in &self.plugins {
+            for input in closure::with_library_path(plugin, library_path, self.world)? {
+                self.written.insert(input);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Footprint, Reason> {
+        if let Some(clash) = self.outputs.iter().find(|output| self.link.files.contains(&output.path)) {
+            return Err(Reason::new(ReasonKind::Usage, format!("{} is an input and an output", clash.path.display())));
+        }
+        let mut inputs: BTreeSet<Input> = self.written;
+        inputs.extend(self.link.files.into_iter().map(Input::File));
+        inputs.extend(self.dirs.into_iter().map(Input::Dir));
+        inputs.extend(
+            self.outputs.iter().filter_map(|output| output.path.parent()).map(|dir| Input::Dir(dir.to_owned())),
+        );
+        Ok(Footprint { inputs: inputs.into_iter().collect(), outputs: self.outputs })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,312 @@
+//! One link: opens what the linker would open, in its order, and notes every file.
+//!
+//! Knows no option; `ld.rs` feeds it. Where it cannot be sure which of several files the linker takes it notes all of them.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::derive::derive;
+use crate::ld::conf::rooted;
+use crate::ld::elf::{self, Content, Facts, Machine, Shared};
+use crate::ld::script::{self, Command};
+use crate::ld::search::machine_of_format;
+use crate::verdict::{Reason, ReasonKind};
+use crate::world::{FileKind, World};
+
+const MAX_DEPTH: usize = 32;
+
+/// What options before a file say of how it is opened.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct State {
+    /// `-l` may find shared libraries.
+    pub dynamic: bool,
+    /// The format is given: the file is never a script.
+    pub opaque: bool,
+}
+
+/// A shared object that takes part in the link.
+pub(crate) struct Loaded {
+    /// Where it was found.
+    pub path: PathBuf,
+    /// What it says of itself.
+    pub shared: Shared,
+}
+
+/// The link in the making.
+pub(crate) struct Link<'a> {
+    /// The file system.
+    pub world: &'a dyn World,
+    /// Where relative names begin.
+    pub cwd: &'a Path,
+    /// The system root, mostly empty.
+    pub sysroot: PathBuf,
+    /// `-L`.
+    pub dirs: Vec<PathBuf>,
+    /// `SEARCH_DIR` of scripts, then of the linker itself.
+    pub default_dirs: Vec<PathBuf>,
+    /// Objects of other machines are passed over.
+    pub machine: Option<Machine>,
+    /// A plugin would claim objects that hold a compiler's intermediate code.
+    pub plugin: bool,
+    /// All files opened.
+    pub files: BTreeSet<PathBuf>,
+    /// The shared objects among them.
+    pub loaded: Vec<Loaded>,
+    done: BTreeSet<(PathBuf, State)>,
+}
+
+impl<'a> Link<'a> {
+    /// A link of nothing yet.
+    pub(crate) fn new(world: &'a dyn World, cwd: &'a Path) -> Self {
+        Self {
+            world,
+            cwd,
+            sysroot: PathBuf::new(),
+            dirs: Vec::new(),
+            default_dirs: Vec::new(),
+            machine: None,
+            plugin: false,
+            files: BTreeSet::new(),
+            loaded: Vec::new(),
+            done: BTreeSet::new(),
+        }
+    }
+
+    /// A directory or file name as given, made absolute; a leading `=` or `$SYSROOT` stands for the system root.
+    pub(crate) fn path(&self, name: &OsStr) -> PathBuf {
+        let bytes = name.as_bytes();
+        match bytes.strip_prefix(b"=").or_else(|| bytes.strip_prefix(b"$SYSROOT")) {
+            Some(rest) => rooted(&self.sysroot, &self.cwd.join(OsStr::from_bytes(rest))),
+            None => self.cwd.join(name),
+        }
+    }
+
+    /// A file named on the command line.
+    pub(crate) fn file(&mut self, name: &OsStr, state: State) -> Result<(), Reason> {
+        let path = self.path(name);
+        if !self.exists(&path)? {
+            return Err(missing(name));
+        }
+        self.open(&path, state, 0).map(|_| ())
+    }
+
+    /// `-lNAME`.
+    pub(crate) fn library(&mut self, name: &OsStr, state: State) -> Result<(), Reason> {
+        self.library_near(name, None, state, 0)
+    }
+
+    fn library_near(&mut self, name: &OsStr, near: Option<&Path>, state: State, depth: usize) -> Result<(), Reason> {
+        let mut names: Vec<OsString> = Vec::new();
+        if let Some(exact) = name.as_bytes().strip_prefix(b":") {
+            names.push(OsStr::from_bytes(exact).to_owned());
+        } else {
+            let mut base = OsString::from("lib");
+            base.push(name);
+            for suffix in if state.dynamic { &[".so", ".a"][..] } else { &[".a"] } {
+                let mut full = base.clone();
+                full.push(suffix);
+                names.push(full);
+            }
+        }
+        let mut found = false;
+        // The linker of some versions looks beside the script first: note what is there, go on.
+        if let Some(near) = near {
+            for name in &names {
+                found |= self.try_open(&near.join(name), state, depth)?;
+            }
+        }
+        for dir in self.all_dirs() {
+            for name in &names {
+                if self.try_open(&dir.join(name), state, depth)? {
+                    return Ok(());
+                }
+            }
+        }
+        if found { Ok(()) } else { Err(missing(&[OsStr::new("-l"), name].into_iter().collect::<OsString>())) }
+    }
+
+    /// A script given by an option; its directories and files count from here on.
+    pub(crate) fn script(&mut self, name: &OsStr, state: State) -> Result<(), Reason> {
+        let path = self.command_file(name)?;
+        self.run_script(&path, state, 0)
+    }
+
+    /// A file in the linker's command language that names no other files.
+    pub(crate) fn command_file(&mut self, name: &OsStr) -> Result<PathBuf, Reason> {
+        let candidates: Vec<PathBuf> =
+            std::iter::once(self.path(name)).chain(self.all_dirs().into_iter().map(|dir| dir.join(name))).collect();
+        for path in candidates {
+            if self.exists(&path)? {
+                self.files.insert(path.clone());
+                return Ok(path);
+            }
+        }
+        Err(missing(name))
+    }
+
+    fn all_dirs(&self) -> Vec<PathBuf> {
+        self.dirs.iter().chain(&self.default_dirs).cloned().collect()
+    }
+
+    fn run_script(&mut self, path: &Path, state: State, depth: usize) -> Result<(), Reason> {
+        if depth > MAX_DEPTH {
+            return Err(Reason::new(ReasonKind::Footprint, format!("{}: scripts include each other", path.display())));
+        }
+        let text = self.world.read(path).map_err(|error| io(path, &error))?;
+        let near = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let in_sysroot = !self.sysroot.as_os_str().is_empty() && path.starts_with(&self.sysroot);
+        for command in script::commands(&text) {
+            match command {
+                Command::Input(name) => self.script_input(&name, &near, in_sysroot, state, depth)?,
+                Command::Include(name) => {
+                    let path = self.command_file(&name)?;
+                    self.run_script(&path, state, depth + 1)?;
+                }
+                Command::SearchDir(dir) => self.default_dirs.push(self.path(&dir)),
+                Command::Mention(name) => {
+                    let candidates: Vec<PathBuf> = std::iter::once(self.path(&name))
+                        .chain(self.all_dirs().into_iter().map(|dir| dir.join(&name)))
+                        .collect();
+                    for path in candidates {
+                        if self.try_open(&path, state, depth + 1)? {
+                            break;
+                        }
+                    }
+                }
+                Command::OutputFormat(_) => {}
+                Command::Unmodelled(what) => {
+                    return Err(Reason::new(ReasonKind::UnmodelledOption, format!("{what} in {}", path.display())));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn script_input(
+        &mut self,
+        name: &OsStr,
+        near: &Path,
+        in_sysroot: bool,
+        state: State,
+        depth: usize,
+    ) -> Result<(), Reason> {
+        if let Some(library) = name.as_bytes().strip_prefix(b"-l") {
+            return self.library_near(OsStr::from_bytes(library), Some(near), state, depth + 1);
+        }
+        let as_given = self.path(name);
+        let candidates: Vec<PathBuf> = if name.as_bytes().starts_with(b"/") {
+            if in_sysroot { vec![rooted(&self.sysroot, Path::new(name)), as_given] } else { vec![as_given] }
+        } else {
+            [near.join(name), as_given]
+                .into_iter()
+                .chain(self.all_dirs().into_iter().map(|dir| dir.join(name)))
+                .collect()
+        };
+        for path in candidates {
+            if self.try_open(&path, state, depth + 1)? {
+                return Ok(());
+            }
+        }
+        Err(missing(name))
+    }
+
+    /// Opens a file that a search came upon; false if it is not there or of another machine.
+    fn try_open(&mut self, path: &Path, state: State, depth: usize) -> Result<bool, Reason> {
+        if !self.exists(path)? {
+            return Ok(false);
+        }
+        self.open(path, state, depth)
+    }
+
+    fn open(&mut self, path: &Path, state: State, depth: usize) -> Result<bool, Reason> {
+        let facts = self.facts(path)?;
+        self.files.insert(path.to_owned());
+        if !self.fits(path, &facts.content)? {
+            return Ok(false);
+        }
+        if !self.done.insert((path.to_owned(), state)) {
+            return Ok(true);
+        }
+        if facts.lto && self.plugin {
+            return Err(Reason::new(ReasonKind::Lto, path.to_string_lossy()));
+        }
+        match facts.content {
+            Content::Shared(shared) => self.loaded.push(Loaded { path: path.to_owned(), shared }),
+            Content::Thin(members) => {
+                let dir = path.parent().unwrap_or(Path::new("/")).to_owned();
+                for member in members {
+                    let member = dir.join(member);
+                    if depth > MAX_DEPTH || !self.exists(&member)? {
+                        return Err(missing(member.as_os_str()));
+                    }
+                    self.open(&member, State { opaque: true, ..state }, depth + 1)?;
+                }
+            }
+            Content::Text if !state.opaque => self.run_script(path, state, depth + 1)?,
+            Content::Object(machine) => {
+                self.machine.get_or_insert(machine);
+            }
+            Content::Archive(_) | Content::Text | Content::Other => {}
+        }
+        Ok(true)
+    }
+
+    fn fits(&self, path: &Path, content: &Content) -> Result<bool, Reason> {
+        let Some(machine) = self.machine else { return Ok(true) };
+        Ok(match content {
+            Content::Object(other) | Content::Archive(Some(other)) => *other == machine,
+            Content::Shared(shared) => shared.machine == machine,
+            Content::Text => {
+                let text = self.world.read(path).map_err(|error| io(path, &error))?;
+                script::commands(&text).iter().all(|command| match command {
+                    Command::OutputFormat(name) => machine_of_format(name).is_none_or(|other| other == machine),
+                    _ => true,
+                })
+            }
+            _ => true,
+        })
+    }
+
+    /// A shared object that another one needs; not there, or of another machine: `None`.
+    pub(crate) fn needed(&mut self, path: &Path) -> Result<Option<Shared>, Reason> {
+        if !self.exists(path)? {
+            return Ok(None);
+        }
+        let facts = self.facts(path)?;
+        self.files.insert(path.to_owned());
+        match facts.content {
+            Content::Shared(shared) if self.machine.is_none_or(|machine| machine == shared.machine) => Ok(Some(shared)),
+            _ => Ok(None),
+        }
+    }
+
+    fn exists(&self, path: &Path) -> Result<bool, Reason> {
+        let stat = self.world.stat(path).map_err(|error| io(path, &error))?;
+        match stat.map(|stat| stat.kind) {
+            Some(FileKind::Other) => {
+                Err(Reason::new(ReasonKind::Input, format!("{} is not a regular file", path.display())))
+            }
+            kind => Ok(kind == Some(FileKind::File)),
+        }
+    }
+
+    fn facts(&self, path: &Path) -> Result<Facts, Reason> {
+        let look =
+            |world: &dyn World| world.read(path).map(|bytes| elf::facts(&bytes)).map_err(|error| io(path, &error));
+        // Objects are cheap to look at, and new ones come all the time: only libraries are worth keeping.
+        if path.extension() == Some(OsStr::new("o")) {
+            return look(self.world);
+        }
+        derive(self.world, &format!("ld facts 1\0{}", path.display()), look)
+    }
+}
+
+fn missing(name: &OsStr) -> Reason {
+    Reason::new(ReasonKind::Input, format!("{} not found", name.display()))
+}
+
+fn io(path: &Path, error: &std::io::Error) -> Reason {
+    Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,358 @@
+//! The linker's options: how each finds its value and what it does to files.
+//!
+//! Knows only names; the order of options and the search for files are the concern of others.
+
+use crate::verdict::ReasonKind;
+
+/// Where an option's value stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Value {
+    /// It has none.
+    None,
+    /// After `=` (a letter's: in the same word), else in the next word.
+    Required,
+    /// After `=`, or there is none.
+    Optional,
+}
+
+/// What an option does to the file system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Effect {
+    /// Nothing.
+    Pure,
+    /// Names a library to search for.
+    Library,
+    /// Names a directory for libraries.
+    LibraryDir,
+    /// Whether libraries that follow may be shared ones.
+    Dynamic(bool),
+    /// Keeps the state that `Dynamic` and `Format` set.
+    PushState,
+    /// Brings it back.
+    PopState,
+    /// The format of the files that follow.
+    Format,
+    /// The target, and with it the default script and directories.
+    Emulation,
+    /// The output may be linked again; nothing is searched for on behalf of shared objects.
+    Relocatable,
+    /// Only directories of the command line are searched.
+    NoDefaultDirs,
+    /// The root of the default directories.
+    Sysroot,
+    /// Directories that the program will search when it runs.
+    RunPath,
+    /// Directories searched, when linking, for what shared objects need.
+    RunPathLink,
+    /// A script in the linker's command language.
+    Script,
+    /// A list of symbols in the linker's command language, searched for as scripts are.
+    ListFile,
+    /// A file that is read as it stands.
+    Reads,
+    /// A file whose symbols are used, or a directory as in `RunPath`.
+    JustSymbols,
+    /// A shared object that is loaded into the linker.
+    Plugin,
+    /// The output.
+    Output,
+    /// A map of the output; `-` is standard output.
+    Map,
+    /// A makefile's rule for the output.
+    DependencyFile,
+    /// A note that identifies the output; one style is drawn by lot.
+    BuildId,
+    /// Asks the tool about itself.
+    Probe(ReasonKind),
+    /// Does something to files that is not modelled.
+    Unmodelled(&'static str),
+}
+
+/// One option.
+pub(crate) struct Opt {
+    /// Its name without dashes.
+    pub name: &'static str,
+    /// Where its value stands.
+    pub value: Value,
+    /// What it does.
+    pub effect: Effect,
+}
+
+macro_rules! table {
+    ($(($name:literal, $value:ident, $effect:expr),)*) => {
+        &[$(Opt { name: $name, value: Value::$value, effect: $effect },)*]
+    };
+}
+
+use Effect::{
+    BuildId, DependencyFile, Dynamic, Emulation, Format, JustSymbols, Library, LibraryDir, ListFile, Map,
+    NoDefaultDirs, Output, Plugin, PopState, Probe, Pure, PushState, Reads, Relocatable, RunPath, RunPathLink, Script,
+    Sysroot, Unmodelled,
+};
+
+/// Options with names of two letters and more, sorted bytewise.
+#[rustfmt::skip]
+pub(crate) static LONG: &[Opt] = table! {
+    ("Bdynamic", None, Dynamic(true)),
+    ("Bgroup", None, Pure),
+    ("Bno-symbolic", None, Pure),
+    ("Bshareable", None, Pure),
+    ("Bstatic", None, Dynamic(false)),
+    ("Bsymbolic", None, Pure),
+    ("Bsymbolic-functions", None, Pure),
+    ("EB", None, Pure),
+    ("EL", None, Pure),
+    ("Map", Required, Map),
+    ("Qy", None, Pure),
+    ("Tbss", Required, Pure),
+    ("Tdata", Required, Pure),
+    ("Tldata-segment", Required, Pure),
+    ("Trodata-segment", Required, Pure),
+    ("Ttext", Required, Pure),
+    ("Ttext-segment", Required, Pure),
+    ("Ur", None, Pure),
+    ("accept-unknown-input-arch", None, Pure),
+    ("allow-multiple-definition", None, Pure),
+    ("allow-shlib-undefined", None, Pure),
+    ("architecture", Required, Pure),
+    ("as-needed", None, Pure),
+    ("assert", Required, Pure),
+    ("audit", Required, Pure),
+    ("auxiliary", Required, Pure),
+    ("build-id", Optional, BuildId),
+    ("call_shared", None, Dynamic(true)),
+    ("check-sections", None, Pure),
+    ("compress-debug-sections", Required, Pure),
+    ("copy-dt-needed-entries", None, Pure),
+    ("cref", None, Pure),
+    ("ctf-share-types", Required, Pure),
+    ("ctf-variables", None, Pure),
+    ("dT", Required, Script),
+    ("dc", None, Pure),
+    ("default-imported-symver", None, Pure),
+    ("default-script", Required, Script),
+    ("default-symver", None, Pure),
+    ("defsym", Required, Pure),
+    ("demangle", Optional, Pure),
+    ("depaudit", Required, Pure),
+    ("dependency-file", Required, DependencyFile),
+    ("disable-multiple-abs-defs", None, Pure),
+    ("disable-new-dtags", None, Pure),
+    ("discard-all", None, Pure),
+    ("discard-locals", None, Pure),
+    ("discard-none", None, Pure),
+    ("dn", None, Dynamic(false)),
+    ("dp", None, Pure),
+    ("dy", None, Dynamic(true)),
+    ("dynamic-linker", Required, Pure),
+    ("dynamic-list", Required, ListFile),
+    ("dynamic-list-cpp-new", None, Pure),
+    ("dynamic-list-cpp-typeinfo", None, Pure),
+    ("dynamic-list-data", None, Pure),
+    ("eh-frame-hdr", None, Pure),
+    ("embedded-relocs", None, Pure),
+    ("emit-relocs", None, Pure),
+    ("enable-new-dtags", None, Pure),
+    ("enable-non-contiguous-regions", None, Pure),
+    ("enable-non-contiguous-regions-warnings", None, Pure),
+    ("end-group", None, Pure),
+    ("entry", Required, Pure),
+    ("error-execstack", None, Pure),
+    ("error-handling-script", Required, Unmodelled("runs another program")),
+    ("error-rwx-segments", None, Pure),
+    ("error-unresolved-symbols", None, Pure),
+    ("exclude-libs", Required, Pure),
+    ("export-dynamic", None, Pure),
+    ("export-dynamic-symbol", Required, Pure),
+    ("export-dynamic-symbol-list", Required, ListFile),
+    ("fatal-warnings", None, Pure),
+    ("filter", Required, Pure),
+    ("fini", Required, Pure),
+    ("flto", None, Pure),
+    ("flto-partition", Required, Pure),
+    ("force-exe-suffix", None, Unmodelled("changes the name of the output")),
+    ("force-group-allocation", None, Pure),
+    ("format", Required, Format),
+    ("fuse-ld", Required, Pure),
+    ("gc-keep-exported", None, Pure),
+    ("gc-sections", None, Pure),
+    ("gpsize", Required, Unmodelled("small data")),
+    ("hash-size", Required, Pure),
+    ("hash-style", Required, Pure),
+    ("help", None, Probe(ReasonKind::ProbePrint)),
+    ("ignore-unresolved-symbol", Required, Pure),
+    ("init", Required, Pure),
+    ("just-symbols", Required, JustSymbols),
+    ("ld-generated-unwind-info", None, Pure),
+    ("library", Required, Library),
+    ("library-path", Required, LibraryDir),
+    ("map-whole-files", None, Pure),
+    ("max-cache-size", Required, Pure),
+    ("mri-script", Required, Unmodelled("reads another language")),
+    ("nmagic", None, Pure),
+    ("no-accept-unknown-input-arch", None, Pure),
+    ("no-allow-multiple-definition", None, Pure),
+    ("no-allow-shlib-undefined", None, Pure),
+    ("no-as-needed", None, Pure),
+    ("no-check-sections", None, Pure),
+    ("no-copy-dt-needed-entries", None, Pure),
+    ("no-ctf-variables", None, Pure),
+    ("no-define-common", None, Pure),
+    ("no-demangle", None, Pure),
+    ("no-dynamic-linker", None, Pure),
+    ("no-eh-frame-hdr", None, Pure),
+    ("no-error-execstack", None, Pure),
+    ("no-error-rwx-segments", None, Pure),
+    ("no-export-dynamic", None, Pure),
+    ("no-fatal-warnings", None, Pure),
+    ("no-gc-sections", None, Pure),
+    ("no-keep-memory", None, Pure),
+    ("no-ld-generated-unwind-info", None, Pure),
+    ("no-map-whole-files", None, Pure),
+    ("no-omagic", None, Pure),
+    ("no-pie", None, Pure),
+    ("no-print-gc-sections", None, Pure),
+    ("no-print-map-discarded", None, Pure),
+    ("no-relax", None, Pure),
+    ("no-strip-discarded", None, Pure),
+    ("no-undefined", None, Pure),
+    ("no-undefined-version", None, Pure),
+    ("no-warn-execstack", None, Pure),
+    ("no-warn-mismatch", None, Pure),
+    ("no-warn-rwx-segments", None, Pure),
+    ("no-warn-search-mismatch", None, Pure),
+    ("no-warn-textrel", None, Pure),
+    ("no-warnings", None, Pure),
+    ("no-whole-archive", None, Pure),
+    ("noinhibit-exec", None, Pure),
+    ("non_shared", None, Dynamic(false)),
+    ("nostdlib", None, NoDefaultDirs),
+    ("oformat", Required, Pure),
+    ("omagic", None, Pure),
+    ("orphan-handling", Required, Pure),
+    ("out-implib", Required, Unmodelled("writes an import library")),
+    ("output", Required, Output),
+    ("package-metadata", Optional, Pure),
+    ("pic-executable", None, Pure),
+    ("pie", None, Pure),
+    ("plugin", Required, Plugin),
+    ("plugin-opt", Required, Pure),
+    ("pop-state", None, PopState),
+    ("print-gc-sections", None, Pure),
+    ("print-map", None, Pure),
+    ("print-map-discarded", None, Pure),
+    ("print-memory-usage", None, Pure),
+    ("print-output-format", None, Probe(ReasonKind::ProbePrint)),
+    ("print-sysroot", None, Probe(ReasonKind::ProbePrint)),
+    ("push-state", None, PushState),
+    ("qmagic", None, Pure),
+    ("reduce-memory-overheads", None, Pure),
+    ("relax", None, Pure),
+    ("relocatable", None, Relocatable),
+    ("remap-inputs", Required, Unmodelled("replaces inputs")),
+    ("remap-inputs-file", Required, Unmodelled("replaces inputs")),
+    ("require-defined", Required, Pure),
+    ("retain-symbols-file", Required, Reads),
+    ("rpath", Required, RunPath),
+    ("rpath-link", Required, RunPathLink),
+    ("script", Required, Script),
+    ("section-ordering-file", Required, ListFile),
+    ("section-start", Required, Pure),
+    ("shared", None, Pure),
+    ("soname", Required, Pure),
+    ("sort-common", Optional, Pure),
+    ("sort-section", Required, Pure),
+    ("spare-dynamic-tags", Required, Pure),
+    ("split-by-file", Optional, Pure),
+    ("split-by-reloc", Optional, Pure),
+    ("start-group", None, Pure),
+    ("static", None, Dynamic(false)),
+    ("stats", None, Unmodelled("prints times")),
+    ("strip-all", None, Pure),
+    ("strip-debug", None, Pure),
+    ("strip-discarded", None, Pure),
+    ("sysroot", Required, Sysroot),
+    ("target-help", None, Probe(ReasonKind::ProbePrint)),
+    ("task-link", Required, Pure),
+    ("trace", None, Pure),
+    ("trace-symbol", Required, Pure),
+    ("traditional-format", None, Pure),
+    ("undefined", Required, Pure),
+    ("undefined-version", None, Pure),
+    ("unique", Optional, Pure),
+    ("unresolved-symbols", Required, Pure),
+    ("verbose", Optional, Pure),
+    ("version", None, Probe(ReasonKind::ProbeVersion)),
+    ("version-exports-section", Required, Pure),
+    ("version-script", Required, ListFile),
+    ("warn-alternate-em", None, Pure),
+    ("warn-common", None, Pure),
+    ("warn-constructors", None, Pure),
+    ("warn-execstack", None, Pure),
+    ("warn-multiple-gp", None, Pure),
+    ("warn-once", None, Pure),
+    ("warn-rwx-segments", None, Pure),
+    ("warn-section-align", None, Pure),
+    ("warn-textrel", None, Pure),
+    ("warn-unresolved-symbols", None, Pure),
+    ("whole-archive", None, Pure),
+    ("wrap", Required, Pure),
+};
+
+/// Options of one letter, sorted bytewise.
+#[rustfmt::skip]
+pub(crate) static SHORT: &[Opt] = table! {
+    ("(", None, Pure),
+    (")", None, Pure),
+    ("A", Required, Pure),
+    ("E", None, Pure),
+    ("F", Required, Pure),
+    ("G", Required, Unmodelled("small data")),
+    ("I", Required, Pure),
+    ("L", Required, LibraryDir),
+    ("M", None, Pure),
+    ("N", None, Pure),
+    ("O", Required, Pure),
+    ("P", Required, Pure),
+    ("R", Required, JustSymbols),
+    ("S", None, Pure),
+    ("T", Required, Script),
+    ("V", None, Pure),
+    ("X", None, Pure),
+    ("Y", Required, Unmodelled("another search path")),
+    ("a", Required, Pure),
+    ("b", Required, Format),
+    ("c", Required, Unmodelled("reads another language")),
+    ("d", None, Pure),
+    ("e", Required, Pure),
+    ("f", Required, Pure),
+    ("g", None, Pure),
+    ("h", Required, Pure),
+    ("i", None, Relocatable),
+    ("l", Required, Library),
+    ("m", Required, Emulation),
+    ("n", None, Pure),
+    ("o", Required, Output),
+    ("q", None, Pure),
+    ("r", None, Relocatable),
+    ("s", None, Pure),
+    ("t", None, Pure),
+    ("u", Required, Pure),
+    ("v", None, Pure),
+    ("w", None, Pure),
+    ("x", None, Pure),
+    ("y", Required, Pure),
+    ("z", Required, Pure),
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_sorted() {
+        assert!(LONG.is_sorted_by(|a, b| a.name.as_bytes() < b.name.as_bytes()));
+        assert!(SHORT.is_sorted_by(|a, b| a.name.as_bytes() < b.name.as_bytes()));
+        assert!(SHORT.iter().all(|opt| opt.name.len() == 1));
+    }
+}

@@ -1,0 +1,83 @@
+//! The directories and the target that this linker was built with, asked from the linker itself.
+//!
+//! Knows nothing of what is searched for.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::derive::derive;
+use crate::ld::elf::Machine;
+use crate::ld::script::{self, Command};
+use crate::verdict::{Reason, ReasonKind};
+use crate::world::{RunOutput, World};
+
+/// What a linker was built with.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct BuiltIn {
+    /// Its library directories, a leading `=` standing for the system root.
+    pub dirs: Vec<PathBuf>,
+    /// Its system root, mostly empty.
+    pub sysroot: PathBuf,
+}
+
+/// Asks the linker, once for each target.
+pub(crate) fn built_in(exe: &Path, emulation: Option<&OsStr>, world: &dyn World) -> Result<BuiltIn, Reason> {
+    let key = format!("ld built in 1\0{}\0{emulation:?}", exe.display());
+    derive(world, &key, |world| {
+        let io = |error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display()));
+        world.stat(exe).map_err(io)?;
+        let mut argv = vec![exe.as_os_str().to_owned()];
+        if let Some(emulation) = emulation {
+            argv.extend([OsString::from("-m"), emulation.to_owned()]);
+        }
+        let ask = |question: &str| -> Result<RunOutput, Reason> {
+            let argv: Vec<OsString> = argv.iter().cloned().chain([question.into()]).collect();
+            let answer = world.run(exe, &argv, &[("LC_ALL".into(), "C".into())], Path::new("/")).map_err(io)?;
+            if answer.status == Some(0) {
+                Ok(answer)
+            } else {
+                Err(Reason::new(ReasonKind::Plan, format!("{} {question}", exe.display())))
+            }
+        };
+        // The words before the script are prose.
+        let verbose = ask("--verbose")?.stdout;
+        let mut dirs = Vec::new();
+        for line in verbose.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"SEARCH_DIR")) {
+            dirs.extend(script::commands(line).into_iter().filter_map(|command| match command {
+                Command::SearchDir(dir) => Some(PathBuf::from(dir)),
+                _ => None,
+            }));
+        }
+        let sysroot = ask("--print-sysroot")?.stdout;
+        Ok(BuiltIn { dirs, sysroot: PathBuf::from(OsStr::from_bytes(sysroot.trim_ascii())) })
+    })
+}
+
+/// The machine of a target's objects, for the common targets.
+pub(crate) fn machine_of_emulation(name: &OsStr) -> Option<Machine> {
+    use goblin::elf::header::{EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64};
+    match name.as_bytes() {
+        b"elf_x86_64" => Some((true, EM_X86_64)),
+        b"elf32_x86_64" => Some((false, EM_X86_64)),
+        b"elf_i386" => Some((false, EM_386)),
+        b"aarch64linux" | b"aarch64elf" => Some((true, EM_AARCH64)),
+        b"armelf_linux_eabi" | b"armelf" => Some((false, EM_ARM)),
+        b"elf64lriscv" => Some((true, EM_RISCV)),
+        _ => None,
+    }
+}
+
+/// The machine of a script's `OUTPUT_FORMAT`, for the common formats.
+pub(crate) fn machine_of_format(name: &OsStr) -> Option<Machine> {
+    use goblin::elf::header::{EM_386, EM_AARCH64, EM_X86_64};
+    match name.as_bytes() {
+        b"elf64-x86-64" => Some((true, EM_X86_64)),
+        b"elf32-x86-64" => Some((false, EM_X86_64)),
+        b"elf32-i386" => Some((false, EM_386)),
+        b"elf64-littleaarch64" => Some((true, EM_AARCH64)),
+        _ => None,
+    }
+}
