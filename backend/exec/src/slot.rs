@@ -131,7 +131,8 @@ impl Slot {
         if cancel.is_cancelled() {
             return Ok(Evidence::not_run(self.kind, serve::CANCELLED));
         }
-        let mut process = match self.process.take() {
+        let alive = |process: &mut Process| matches!(process.child.try_wait(), Ok(None));
+        let mut process = match self.process.take_if(alive) {
             Some(process) => process,
             None => self.launch(self.kind)?,
         };

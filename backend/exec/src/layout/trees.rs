@@ -11,7 +11,7 @@ use gg_thunk::{Bytes, Node, Tree, TreeName};
 use crate::error::ExecError;
 
 /// Entries of cached trees, over which all are forgotten.
-const MAX_ENTRIES: usize = 1 << 20;
+const MAX_ENTRIES: usize = 1 << 18;
 /// Links followed in one path, as in Linux.
 const MAX_LINKS: usize = 40;
 

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,8 @@ pub(crate) struct Chroot {
     layout: Layout,
     /// When the steps began to run; `None` before they did and after the sweep.
     since: Option<i128>,
+    /// Held while the slot lives, so that others know its directory from those of dead slots.
+    _lock: fs::File,
 }
 
 impl Chroot {
@@ -37,13 +39,10 @@ impl Chroot {
         let scratch = PathBuf::from(std::ffi::OsString::from_vec(setup.scratch.clone()));
         fs::create_dir_all(&scratch).doing(|| format!("cannot make {}", scratch.display()))?;
         remove_stale(&scratch);
-        let path = scratch.join(format!("chroot-{}", process::own_pid()));
-        let shown = || format!("cannot make {}", path.display());
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).doing(shown)?;
-        let base = OwnedFd::from(fs::File::open(&path).doing(shown)?);
-        let layout = Layout::new(store, base, b"root", setup.limits.pool_bytes, Large::Copied)?;
-        Ok(Chroot { path, layout, since: None })
+        let (path, base) = make_own(&scratch).doing(|| format!("cannot make a directory in {}", scratch.display()))?;
+        let lock = base.try_clone().doing(|| "cannot copy a descriptor".to_owned())?;
+        let layout = Layout::new(store, base.into(), b"root", setup.limits.pool_bytes, Large::Copied)?;
+        Ok(Chroot { path, layout, since: None, _lock: lock })
     }
 
     pub fn prepare(&mut self, thunk: &Thunk) -> Result<Vec<u8>, ExecError> {
@@ -74,15 +73,36 @@ pub(crate) fn enter(path: &[u8]) -> io::Result<()> {
     std::env::set_current_dir("/")
 }
 
-/// Removes the roots of slots that were killed.
+const PREFIX: &str = "chroot-";
+
+/// Makes a directory of this slot's own, open and locked.
+fn make_own(scratch: &Path) -> io::Result<(PathBuf, fs::File)> {
+    for number in 0.. {
+        let path = scratch.join(format!("{PREFIX}{}-{number}", process::own_pid()));
+        match fs::create_dir(&path) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
+            other => other?,
+        }
+        // Another slot may take it for a dead one's before it is locked.
+        if let Ok(dir) = fs::File::open(&path)
+            && dir.try_lock().is_ok()
+            && path.exists()
+        {
+            return Ok((path, dir));
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Removes the directories of slots that were killed.
 fn remove_stale(scratch: &Path) {
     for entry in fs::read_dir(scratch).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let Some(pid) = name.as_bytes().strip_prefix(b"chroot-") else {
+        if !entry.file_name().as_bytes().starts_with(PREFIX.as_bytes()) {
             continue;
-        };
-        let pid = std::ffi::OsStr::from_bytes(pid);
-        if !Path::new("/proc").join(pid).exists() && Path::new("/proc/self").exists() {
+        }
+        if let Ok(dir) = fs::File::open(entry.path())
+            && dir.try_lock().is_ok()
+        {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

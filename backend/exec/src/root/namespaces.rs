@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use gg_store::LocalStore;
 use gg_thunk::{Bytes, NameHasher, Node, Thunk, ValueName};
@@ -173,13 +174,18 @@ impl Namespaces {
         {
             return Ok(path);
         }
-        let temporary = self.executables.join(format!("{name}.{}", process::own_pid()));
-        let _ = fs::remove_file(&temporary);
+        // Other slots may be at it as well, some with other process numbers.
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let unique = format!("{name}.{}-{}", process::own_pid(), now.as_nanos());
+        let temporary = self.executables.join(unique);
         let mut copy = File::options().write(true).create_new(true).mode(large.mode).open(&temporary).doing(shown)?;
-        copy_object(&self.store, &large.object, &mut copy, name.as_bytes())?;
+        let copied = copy_object(&self.store, &large.object, &mut copy, name.as_bytes());
         drop(copy);
-        fs::rename(&temporary, &path).doing(shown)?;
-        Ok(path)
+        let placed = copied.and_then(|()| fs::rename(&temporary, &path).doing(shown));
+        if placed.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        placed.map(|()| path)
     }
 }
 

@@ -16,6 +16,14 @@ pub fn slot_program() -> PathBuf {
     std::env::var_os("GG_TEST_SLOT").map_or(env!("CARGO_BIN_EXE_gg-slot").into(), PathBuf::from)
 }
 
+/// Compiles the program that thunks run.
+pub fn build_tool(to: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slot/tool.c");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-static", "-O1", "-o"]).arg(to).arg(source);
+    assert!(gcc.status().unwrap().success());
+}
+
 pub struct Fixture {
     pub slot: Slot,
     pub store: LocalStore,
@@ -39,12 +47,11 @@ impl Fixture {
         let slot = Slot::start_with(&store, &options, limits).unwrap();
         let dir = base.join("work");
         fs::create_dir(&dir).unwrap();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slot/tool.c");
         let tool = dir.join("tool");
-        let mut gcc = Command::new("gcc");
-        gcc.args(["-static", "-O1", "-o"]).arg(&tool);
-        let text = std::env::var_os("GG_TEST_TOOL").map_or(source, PathBuf::from);
-        assert!(gcc.arg(text).status().unwrap().success());
+        match std::env::var_os("GG_TEST_TOOL") {
+            Some(built) => drop(fs::copy(built, &tool).unwrap()),
+            None => build_tool(&tool),
+        }
         let mut fixture = Fixture { slot, store, nodes: BTreeMap::new(), dir, _temporary: temporary };
         let bytes = fs::read(&tool).unwrap();
         fixture.put("tool", &bytes, 0o755);
@@ -149,7 +156,7 @@ fn store_tree(store: &LocalStore, flat: &[(&str, Option<&Node>)]) -> TreeName {
         match (path.split_once('/'), node) {
             (Some((first, rest)), _) => inner.entry(first).or_default().push((rest, *node)),
             (None, None) => drop(inner.entry(path).or_default()),
-            (None, Some(node)) => drop(tree.insert(path.as_bytes(), (*node).clone()).unwrap()),
+            (None, Some(node)) => tree.insert(path.as_bytes(), (*node).clone()).unwrap(),
         }
     }
     for (name, flat) in inner {

@@ -2,6 +2,7 @@
 //! namespaces are forbidden. Each test holds for every kind of root that it can be run in.
 
 mod fixture;
+mod gcc;
 mod layout;
 mod life;
 mod steps;
