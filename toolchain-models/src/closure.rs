@@ -16,12 +16,7 @@ use crate::world::{FileKind, World};
 
 const LOADER_CACHE: &str = "/etc/ld.so.cache";
 
-/// The executable, its loader and its libraries, for a caller without `LD_LIBRARY_PATH`.
-pub(crate) fn of(exe: &Path, world: &dyn World) -> Result<Vec<Input>, Reason> {
-    with_library_path(exe, None, world)
-}
-
-/// The same, where the caller's environment holds `LD_LIBRARY_PATH`. `exe` may also be a shared object that is loaded later.
+/// The executable, its loader and its libraries, for a caller with this `LD_LIBRARY_PATH`. `exe` may also be a shared object that is loaded later.
 pub(crate) fn with_library_path(
     exe: &Path,
     library_path: Option<&OsStr>,

@@ -7,10 +7,10 @@ mod builder;
 mod compile;
 mod environment;
 mod link;
-mod locale;
+pub(crate) mod locale;
 mod option;
 mod plan;
-mod response;
+pub(crate) mod response;
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -24,6 +24,7 @@ use builder::Builder;
 
 /// A call of `gcc`, `g++`, `cc`, `c++` or `cpp`.
 pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Result<Inference, Reason> {
+    environment::check(req)?;
     let args = response::expand(req.args(), &req.cwd, world)?;
     let parsed = option::parse(&args)?;
     if parsed.operands.is_empty() {
@@ -38,7 +39,7 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
         move |command: &&plan::Command| command.argv.first().is_some_and(|exe| base_name(exe) == name.as_bytes())
     };
     let links = plan.commands.iter().any(|command| is("collect2")(&command));
-    let mut builder = Builder::new(req, world, environment::of(req, links, world)?);
+    let mut builder = Builder::new(req, world, environment::of(req, links, world));
     let mut locale = false;
     let mut inline = Vec::new();
     for command in &plan.commands {
@@ -68,8 +69,9 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
 
 /// A direct call of `cc1`, `cc1plus` or `as`.
 pub(crate) fn infer_step(req: &Request, world: &dyn World, headers: &Headers) -> Result<Inference, Reason> {
+    environment::check(req)?;
     let mut argv = response::expand(req.args(), &req.cwd, world)?;
-    let mut builder = Builder::new(req, world, environment::of(req, false, world)?);
+    let mut builder = Builder::new(req, world, environment::of(req, false, world));
     let mut inputs = Vec::new();
     locale::add(req, version_beside(&req.exe).as_deref().unwrap_or_default(), world, &mut builder.env, &mut inputs)?;
     builder.add(inputs);

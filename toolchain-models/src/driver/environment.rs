@@ -42,11 +42,14 @@ const COMPILER: &[&str] = &[
 /// Read by collect2 and ld besides.
 const LINKER: &[&str] = &["COLLECT_NO_DEMANGLE", "GNUTARGET", "LDEMULATION", "LD_RUN_PATH"];
 
+/// The reason to run the real tool, if the caller's environment is one.
+pub(crate) fn check(req: &Request) -> Result<(), Reason> {
+    let set = |name: &&&str| req.var(name).is_some_and(|value| !value.is_empty());
+    REFUSED.iter().find(set).map_or(Ok(()), |name| Err(Reason::new(ReasonKind::Environment, *name)))
+}
+
 /// The environment of the steps, as far as it comes from the caller (the locale apart).
-pub(crate) fn of(req: &Request, links: bool, world: &dyn World) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Reason> {
-    if let Some(name) = REFUSED.iter().find(|name| req.var(name).is_some_and(|value| !value.is_empty())) {
-        return Err(Reason::new(ReasonKind::Environment, *name));
-    }
+pub(crate) fn of(req: &Request, links: bool, world: &dyn World) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let linker = if links { LINKER } else { &[] };
     let mut env = BTreeMap::new();
     for name in COMPILER.iter().chain(linker) {
@@ -55,7 +58,7 @@ pub(crate) fn of(req: &Request, links: bool, world: &dyn World) -> Result<BTreeM
         }
     }
     env.insert(b"PWD".to_vec(), logical_cwd(req, world).as_bytes().to_vec());
-    Ok(env)
+    env
 }
 
 /// The value of `PWD` if it names the working directory, as tools record it, else the directory itself.

@@ -102,8 +102,14 @@ pub(crate) fn parse(text: &[u8]) -> Result<Plan, Reason> {
 }
 
 fn exported(line: &[u8]) -> Option<usize> {
-    let names: [&[u8]; 5] =
-        [b"COLLECT_GCC=", b"COLLECT_LTO_WRAPPER=", b"COMPILER_PATH=", b"LIBRARY_PATH=", b"GCC_EXEC_PREFIX="];
+    let names: [&[u8]; 6] = [
+        b"COLLECT_AS_OPTIONS=",
+        b"COLLECT_GCC=",
+        b"COLLECT_LTO_WRAPPER=",
+        b"COMPILER_PATH=",
+        b"LIBRARY_PATH=",
+        b"GCC_EXEC_PREFIX=",
+    ];
     names.iter().find(|name| line.starts_with(name)).map(|name| name.len() - 1)
 }
 

@@ -1,0 +1,212 @@
+//! The driver's model against the real gcc: outputs made in a root of the declared inputs alone are the native ones.
+
+#[path = "support/live.rs"]
+mod live;
+
+use live::Bench;
+
+const MAIN: &str = "#include <stdio.h>\n#include \"a.h\"\nint main(void) { printf(\"%d\\n\", A); return 0; }\n";
+
+fn bench() -> Bench {
+    Bench::new(&[
+        ("main.c", MAIN),
+        ("a.h", "#define A 1\n"),
+        ("second.c", "int second(void) { return 2; }\n"),
+        ("warn.c", "int f(int unused) { int x; return x; }\n"),
+        ("sub/deep.c", "#include \"../a.h\"\n#include \"near.h\"\nint deep(void) { return A + NEAR; }\n"),
+        ("sub/near.h", "#define NEAR 2\n"),
+        ("inc/a.h", "#define A 3\n"),
+        (
+            "plus.cc",
+            "#include <vector>\n#include <string>\nint size(const std::vector<std::string> &v) { return (int)v.size(); }\n",
+        ),
+        ("plain.s", "\t.text\n\t.globl plain\nplain:\n\tret\n\t.section .note.GNU-stack,\"\",@progbits\n"),
+        (
+            "cpp.S",
+            "#include \"a.h\"\n\t.data\n\t.globl cpp\ncpp:\t.long A\n\t.section .note.GNU-stack,\"\",@progbits\n",
+        ),
+        ("obj/keep", ""),
+    ])
+}
+
+#[test]
+fn compiles() {
+    let bench = bench();
+    for command in [
+        "gcc -c main.c",
+        "gcc -c main.c -o obj/main.o",
+        "gcc -O2 -g -Wall -Wextra -c main.c -o main.o",
+        "gcc -O2 -Wall -Wextra -c warn.c",
+        "gcc -std=gnu99 -pedantic -W -DX='a b' -D 'Y=\"q\"' -UZ -c main.c",
+        "gcc -pipe -fPIC -pthread -c main.c second.c",
+        "gcc -march=native -O3 -c second.c",
+        "gcc -m32 -c second.c",
+        "gcc -c sub/deep.c",
+        "gcc -g -c sub/../sub/deep.c -o obj/deep.o",
+        "gcc -Iinc -I nowhere -c main.c",
+        "gcc -iquote inc -isystem /usr/include -idirafter inc -c sub/deep.c",
+        "gcc -include a.h -imacros inc/a.h -c second.c",
+        "gcc -Wmissing-include-dirs -Inowhere -Iinc -c second.c",
+        "gcc -S main.c",
+        "gcc -S -g -O1 main.c -o obj/main.s",
+        "gcc -E main.c -o main.i",
+        "gcc -E -dM main.c -o obj/macros",
+        "gcc -c plain.s",
+        "gcc -g -c cpp.S -o cpp.o",
+        "gcc -c -x assembler-with-cpp -DQ cpp.S",
+        "gcc -x c -c main.c -o main.o",
+        "g++ -x c++ -c second.c",
+        "g++ -O1 -g -std=c++17 -c plus.cc",
+        "gcc -c main.c -fsanitize=address,undefined -g3",
+        "gcc -Wa,--noexecstack -c second.c",
+        "gcc -g -gz -c second.c",
+        "gcc -ffreestanding -nostdinc -c second.c",
+        "gcc -fdiagnostics-color=always -Wall -Wextra -c warn.c",
+        "x86_64-linux-gnu-gcc-12 -c second.c",
+        "cpp main.c -o cpp.i",
+        "cpp main.c cpp.i",
+    ] {
+        if command.contains("-m32") && bench.native(command).status != Some(0) {
+            continue;
+        }
+        bench.agrees(command);
+    }
+}
+
+#[test]
+fn depfiles() {
+    let bench = bench();
+    for command in [
+        "gcc -MD -c main.c",
+        "gcc -MMD -MP -c main.c -o obj/main.o",
+        "gcc -MD -MF obj/x.d -MT target -MQ 'a$b' -c sub/deep.c",
+        "gcc -Wp,-MD,obj/y.d -c main.c",
+        "gcc -Wp,-MMD,obj/.main.o.d -Wp,-MT,x -c main.c -o obj/main.o",
+        "gcc -MMD -MF.deps -c main.c",
+        "gcc -MD -E main.c -o main.i",
+        "g++ -MD -c plus.cc",
+        "gcc -M -MF only.d main.c",
+        "gcc -MM main.c -o mm.d",
+    ] {
+        bench.agrees(command);
+    }
+}
+
+#[test]
+fn links() {
+    let bench = bench();
+    for command in [
+        "gcc main.c",
+        "gcc main.c second.c -o prog -lm",
+        "gcc -g -O2 -MD main.c -o obj/prog",
+        "gcc -shared -fPIC second.c -o libsecond.so",
+        "gcc -static main.c -o static",
+        "gcc main.c plain.s cpp.S -o mixed",
+    ] {
+        bench.agrees(command);
+    }
+    bench.agrees("gcc -c main.c");
+    bench.agrees("gcc main.o -L. -lsecond -o uses -Wl,-rpath,.");
+}
+
+#[test]
+fn response_files() {
+    let bench = bench();
+    bench.write("args", "-c 'main.c'\n-DX=\"a b\" @more");
+    bench.write("more", "-o obj/r.o");
+    bench.agrees("gcc @args");
+}
+
+#[test]
+fn environment() {
+    let inc = |bench: &Bench| bench.cwd.join("inc");
+    let first = bench();
+    let path = inc(&first);
+    let bench = first
+        .with("C_INCLUDE_PATH", &path)
+        .with("CPATH", "nowhere:inc")
+        .with("LC_ALL", "C.UTF-8")
+        .with("TMPDIR", "/var/tmp");
+    bench.write("inc/other.h", "#define OTHER 1\n");
+    bench.write("uses.c", "#include <other.h>\nint x = OTHER;\n");
+    let inference = bench.agrees("gcc -Wall -c uses.c");
+    assert!(inference.env.contains_key(&b"CPATH"[..]));
+    bench.agrees("gcc -Wall -Wextra -c warn.c");
+    for name in ["DEPENDENCIES_OUTPUT", "LD_PRELOAD", "GCONV_PATH"] {
+        let bench = Bench::new(&[("a.c", "")]).with(name, "x");
+        assert_eq!(bench.reason("gcc -c a.c"), "environment", "{name}");
+    }
+    assert_eq!(Bench::new(&[("a.c", "")]).with("LANG", "de_DE.ISO-8859-1").reason("gcc -c a.c"), "locale");
+}
+
+#[test]
+fn thunks_do_not_differ_by_what_is_not_read() {
+    let bench = bench();
+    let plain = bench.thunk("gcc -c main.c");
+    let mut request = bench.request("gcc -c main.c");
+    request.env.push(("MAKEFLAGS".into(), "-j2".into()));
+    request.env.push(("SECRET_TOKEN".into(), "x".into()));
+    request.env.push(("LANG".into(), "C".into()));
+    let gg_models::Verdict::Thunk(other) = bench.models.infer(&request, &bench.world) else { panic!("no thunk") };
+    assert_eq!((plain.env, plain.steps, plain.inputs), (other.env, other.steps, other.inputs));
+}
+
+#[test]
+fn shapes() {
+    let bench = bench();
+    let shape = |command: &str| bench.thunk(command).shape;
+    assert_eq!(shape("gcc -O2 -DA=1 -c main.c -o obj/x.o"), shape("gcc -O2 -DB=2 -c second.c -o obj/y.o"));
+    assert_ne!(shape("gcc -O2 -c main.c"), shape("gcc -O1 -c main.c"));
+    assert_ne!(shape("gcc -c main.c"), shape("gcc -c plain.s"));
+}
+
+#[test]
+fn reasons() {
+    let bench = bench();
+    bench.write("conftest.c", "");
+    bench.write("time.c", "const char *t = __TIME__;\n");
+    bench.write("pre.h", "");
+    bench.write("pre.h.gch", "");
+    bench.write("pre.c", "#include \"pre.h\"\n");
+    bench.write("x.m", "");
+    for (command, reason) in [
+        ("gcc --version", "probe-version"),
+        ("gcc -v", "probe-version"),
+        ("gcc -### -c main.c", "probe-print"),
+        ("gcc -print-prog-name=ld", "probe-print"),
+        ("gcc -dumpmachine", "probe-print"),
+        ("gcc -c conftest.c", "probe-configure"),
+        ("gcc -E main.c", "preprocess-to-stdout"),
+        ("gcc -M main.c", "preprocess-to-stdout"),
+        ("gcc -x c -c - -o a.o", "stdin"),
+        ("gcc -S main.c -o -", "stdout"),
+        ("gcc -c main.c -o /dev/null", "output-kind"),
+        ("gcc -c main.c -o nowhere/main.o", "output-kind"),
+        ("gcc -c missing.c", "input"),
+        ("gcc", "usage"),
+        ("gcc -c main.c plain.o -o x.o", "usage"),
+        ("gcc -qmystery -c main.c", "unknown-option"),
+        ("gcc -fnot-an-option -c main.c", "usage"),
+        ("gcc -flto -c main.c", "lto"),
+        ("gcc -save-temps -c main.c", "unmodelled-option"),
+        ("gcc -Wp,-fdump-tree-all -c main.c", "unmodelled-option"),
+        ("gcc -Wa,-al=list -c main.c", "unmodelled-option"),
+        ("gcc -specs=x -c main.c", "unmodelled-option"),
+        ("gcc --coverage -c main.c", "unmodelled-option"),
+        ("gcc a.h", "pch"),
+        ("gcc -c pre.c", "pch"),
+        ("gcc -c time.c", "time-macro"),
+        ("gcc -fsyntax-only main.c", "output-kind"),
+    ] {
+        assert_eq!(bench.reason(command), reason, "{command}");
+    }
+    assert!(["language", "usage", "plan"].contains(&bench.reason("gcc -c x.m")));
+    bench.with("SOURCE_DATE_EPOCH", "1000000000").agrees("gcc -c time.c");
+}
+
+#[test]
+fn a_driver_that_warns_itself_runs_natively() {
+    let bench = bench();
+    bench.agrees("gcc -c second.c");
+    assert_eq!(bench.reason("gcc -c main.c second.o"), "plan");
+}
