@@ -1,1 +1,73 @@
-//! Serves shims: request, model, thunk, coordinator, outputs.
+//! Serves shims: a request comes in, a model writes down what the tool would do, the coordinator forces
+//! it or finds it in the memo, and the outputs are put where the tool would have put them.
+//!
+//! One session is one background process per `GG_DIR`, started by the first shim that finds none and
+//! gone when idle ([`server`]). It holds what is costly to learn again: lexed headers, plans, digests.
+//!
+//! | module | its job |
+//! |---|---|
+//! | [`server`] | the socket, the threads, the idle exit |
+//! | `session` | one call from request to reply |
+//! | `world` | the file system as models see it, every answer recorded |
+//! | `evidence` | the record of those answers, and whether they still hold |
+//! | `calls` | the thunk that a call gave, while its evidence holds |
+//! | `ingest` | paths of an inference into objects, trees and a thunk |
+//! | `place` | outputs to their paths, the way the tool writes them |
+//! | `audit` | when to run the real tool under the tracer too, and what counts as a difference |
+//! | `shapes` | what audits found, per flag shape |
+//! | `issued` | the placeholders that this `GG_DIR` vouches for |
+//! | `journal` | one line a call, and the sums of them |
+
+mod audit;
+mod calls;
+mod evidence;
+mod hangup;
+mod ingest;
+mod issued;
+mod journal;
+mod place;
+pub mod server;
+mod session;
+mod shapes;
+mod sys;
+mod world;
+
+pub use audit::{AuditPolicy, Difference, Finding};
+pub use issued::Issued;
+pub use journal::{Journal, Stats};
+pub use session::{Audited, Described, Options, Session};
+
+/// What can go wrong in a session. It never reaches a caller: the real tool runs instead, and the log says why.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] gg_store::StoreError),
+    /// A name, a tree or a thunk is not as it must be.
+    #[error(transparent)]
+    Thunk(#[from] gg_thunk::Error),
+    /// A file could not be looked at, read or written.
+    #[error("{what} {path}: {source}", path = path.display())]
+    Io {
+        /// What was being done.
+        what: &'static str,
+        /// Where.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// An input is not what the model said it is.
+    #[error("{path}: {why}", path = path.display())]
+    Input {
+        /// Which.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+impl SessionError {
+    pub(crate) fn io(what: &'static str, path: &std::path::Path, source: std::io::Error) -> SessionError {
+        SessionError::Io { what, path: path.to_owned(), source }
+    }
+}

@@ -60,10 +60,7 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn malformed(what: &'static str, why: impl Into<String>) -> Error {
-        Error::Malformed {
-            what,
-            why: why.into(),
-        }
+        Error::Malformed { what, why: why.into() }
     }
 }
 

@@ -31,25 +31,14 @@ impl Reader {
 
     pub fn parse(&self, text: &[u8], limit: usize) -> Result<Value, Error> {
         if text.len() > limit {
-            return Err(Error::TooLarge {
-                what: self.what,
-                len: text.len(),
-                limit,
-            });
+            return Err(Error::TooLarge { what: self.what, len: text.len(), limit });
         }
         serde_json::from_slice(text).map_err(|e| self.wrong(e.to_string()))
     }
 
     /// The members of an object that has no others than these.
-    pub fn object<'a>(
-        &self,
-        value: &'a Value,
-        place: &str,
-        known: &[&str],
-    ) -> Result<&'a Map<String, Value>, Error> {
-        let map = value
-            .as_object()
-            .ok_or_else(|| self.wrong(format!("{place} is not an object")))?;
+    pub fn object<'a>(&self, value: &'a Value, place: &str, known: &[&str]) -> Result<&'a Map<String, Value>, Error> {
+        let map = value.as_object().ok_or_else(|| self.wrong(format!("{place} is not an object")))?;
         match map.keys().find(|key| !known.contains(&key.as_str())) {
             Some(key) => Err(self.wrong(format!("{place} has an unknown field {key:?}"))),
             None => Ok(map),
@@ -57,29 +46,20 @@ impl Reader {
     }
 
     pub fn field<'a>(&self, map: &'a Map<String, Value>, key: &str) -> Result<&'a Value, Error> {
-        map.get(key)
-            .ok_or_else(|| self.wrong(format!("the field {key:?} is missing")))
+        map.get(key).ok_or_else(|| self.wrong(format!("the field {key:?} is missing")))
     }
 
     pub fn list<'a>(&self, map: &'a Map<String, Value>, key: &str) -> Result<&'a [Value], Error> {
         let value = self.field(map, key)?;
-        value
-            .as_array()
-            .map(Vec::as_slice)
-            .ok_or_else(|| self.wrong(format!("{key:?} is not a list")))
+        value.as_array().map(Vec::as_slice).ok_or_else(|| self.wrong(format!("{key:?} is not a list")))
     }
 
     pub fn text<'a>(&self, value: &'a Value, place: &str) -> Result<&'a str, Error> {
-        value
-            .as_str()
-            .ok_or_else(|| self.wrong(format!("{place} is not a string")))
+        value.as_str().ok_or_else(|| self.wrong(format!("{place} is not a string")))
     }
 
     pub fn number(&self, value: &Value, place: &str, limit: u32) -> Result<u32, Error> {
-        let number = value
-            .as_u64()
-            .and_then(|n| u32::try_from(n).ok())
-            .filter(|n| *n <= limit);
+        let number = value.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= limit);
         number.ok_or_else(|| self.wrong(format!("{place} is not a number from 0 to {limit}")))
     }
 
@@ -89,9 +69,7 @@ impl Reader {
         }
         let map = self.object(value, place, &["bytes"])?;
         let text = self.text(self.field(map, "bytes")?, place)?;
-        STANDARD
-            .decode(text)
-            .map_err(|e| self.wrong(format!("{place} is not base64: {e}")))
+        STANDARD.decode(text).map_err(|e| self.wrong(format!("{place} is not base64: {e}")))
     }
 
     /// The two members of a pair.

@@ -31,6 +31,7 @@
 //!
 //! A placeholder is the text `#!/usr/bin/env gg-force-and-run`, a newline, the name `T…#tag`, a newline.
 
+mod builder;
 mod error;
 mod json;
 mod name;
@@ -38,6 +39,7 @@ mod placeholder;
 mod thunk;
 mod tree;
 
+pub use builder::TreeBuilder;
 pub use error::Error;
 pub use name::{NameHasher, ObjectName, OutputName, Tag, ThunkName, TreeName, ValueName};
 pub use placeholder::Placeholder;

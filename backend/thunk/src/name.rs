@@ -30,21 +30,12 @@ impl Content {
     }
 
     fn read(letter: char, text: &str) -> Result<Content, Error> {
-        let refuse = |why| Error::Name {
-            text: shown(text.as_bytes()),
-            why,
-        };
+        let refuse = |why| Error::Name { text: shown(text.as_bytes()), why };
         let rest = text.strip_prefix(letter).ok_or_else(|| {
-            refuse(if letter == 'V' {
-                "it does not begin with V"
-            } else {
-                "it does not begin with T"
-            })
+            refuse(if letter == 'V' { "it does not begin with V" } else { "it does not begin with T" })
         })?;
         if !rest.is_ascii() || rest.len() < 51 {
-            return Err(refuse(
-                "it is shorter than a letter, 43 characters of hash and 8 of length",
-            ));
+            return Err(refuse("it is shorter than a letter, 43 characters of hash and 8 of length"));
         }
         let (hash, len) = rest.split_at(43);
         if hash.bytes().any(|b| b == b'-') {
@@ -58,13 +49,9 @@ impl Content {
             return Err(refuse("its hash is not 32 bytes in base64url"));
         }
         digest.copy_from_slice(&bytes);
-        let lower = len
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let lower = len.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         if !lower || (len.len() > 8 && len.starts_with('0')) {
-            return Err(refuse(
-                "its length is not 8 lower-case hexadecimal digits, or more if needed",
-            ));
+            return Err(refuse("its length is not 8 lower-case hexadecimal digits, or more if needed"));
         }
         let len = u64::from_str_radix(len, 16).map_err(|_| refuse("its length is over 64 bits"))?;
         Ok(Content { digest, len })
@@ -204,10 +191,7 @@ impl FromStr for OutputName {
             text: shown(text.as_bytes()),
             why: "it names a thunk but none of its outputs (#tag)",
         })?;
-        Ok(OutputName {
-            thunk: thunk.parse()?,
-            tag: Tag::new(tag)?,
-        })
+        Ok(OutputName { thunk: thunk.parse()?, tag: Tag::new(tag)? })
     }
 }
 
@@ -235,10 +219,7 @@ impl FromStr for ObjectName {
         match text.as_bytes().first() {
             Some(b'V') => text.parse().map(ObjectName::Value),
             Some(b'T') => text.parse().map(ObjectName::Output),
-            _ => Err(Error::Name {
-                text: shown(text.as_bytes()),
-                why: "it begins with neither V nor T",
-            }),
+            _ => Err(Error::Name { text: shown(text.as_bytes()), why: "it begins with neither V nor T" }),
         }
     }
 }
@@ -278,14 +259,8 @@ mod tests {
     fn a_name_is_letter_hash_and_length() {
         // SHA-256 of nothing, as `printf '' | sha256sum` gives it, in base64url with - as .
         let name = ValueName::of(b"");
-        assert_eq!(
-            name.to_string(),
-            "V47DEQpj8HBSa._TImW.5JCeuQeRkm5NMpJWZG3hSuFU00000000"
-        );
-        assert_eq!(
-            ValueName::new([0; 32], 0x1_2345_6789).to_string()[44..],
-            *"123456789"
-        );
+        assert_eq!(name.to_string(), "V47DEQpj8HBSa._TImW.5JCeuQeRkm5NMpJWZG3hSuFU00000000");
+        assert_eq!(ValueName::new([0; 32], 0x1_2345_6789).to_string()[44..], *"123456789");
         assert_eq!(name.to_string().parse::<ValueName>(), Ok(name));
         let mut hasher = NameHasher::new();
         hasher.update(b"ab");
@@ -311,15 +286,8 @@ mod tests {
         ] {
             assert!(bad.parse::<ValueName>().is_err(), "{bad}");
         }
-        assert!(
-            format!("V{}00000000", "-".repeat(43))
-                .parse::<ValueName>()
-                .is_err()
-        );
-        assert!(
-            thunk.parse::<ObjectName>().is_err(),
-            "a thunk is no leaf without a tag"
-        );
+        assert!(format!("V{}00000000", "-".repeat(43)).parse::<ValueName>().is_err());
+        assert!(thunk.parse::<ObjectName>().is_err(), "a thunk is no leaf without a tag");
         assert!(format!("{thunk}#").parse::<OutputName>().is_err());
         assert!(format!("{thunk}#a/b").parse::<OutputName>().is_err());
         let output: OutputName = format!("{thunk}#o.d").parse().unwrap();
@@ -332,11 +300,6 @@ mod tests {
         let good = ValueName::new([0; 32], 0).to_string();
         let mut bad = good.into_bytes();
         bad[43] = b'B';
-        assert!(
-            String::from_utf8(bad)
-                .unwrap()
-                .parse::<ValueName>()
-                .is_err()
-        );
+        assert!(String::from_utf8(bad).unwrap().parse::<ValueName>().is_err());
     }
 }

@@ -34,28 +34,15 @@ impl Placeholder {
     pub fn decode(text: &[u8]) -> Result<Placeholder, Error> {
         let wrong = |why: &str| Error::malformed("placeholder", why);
         if text.len() > MAX_BYTES {
-            return Err(Error::TooLarge {
-                what: "placeholder",
-                len: text.len(),
-                limit: MAX_BYTES,
-            });
+            return Err(Error::TooLarge { what: "placeholder", len: text.len(), limit: MAX_BYTES });
         }
-        let rest = text
-            .strip_prefix(FIRST_LINE)
-            .ok_or_else(|| wrong("its first line is another"))?;
-        let line = rest
-            .strip_suffix(b"\n")
-            .ok_or_else(|| wrong("it is cut short: no newline at its end"))?;
+        let rest = text.strip_prefix(FIRST_LINE).ok_or_else(|| wrong("its first line is another"))?;
+        let line = rest.strip_suffix(b"\n").ok_or_else(|| wrong("it is cut short: no newline at its end"))?;
         let line = std::str::from_utf8(line).map_err(|_| wrong("its second line is not a name"))?;
         if line.contains('\n') {
-            return Err(wrong(&format!(
-                "it goes on after the name: {:?}",
-                shown(line.as_bytes())
-            )));
+            return Err(wrong(&format!("it goes on after the name: {:?}", shown(line.as_bytes()))));
         }
-        Ok(Placeholder {
-            object: line.parse()?,
-        })
+        Ok(Placeholder { object: line.parse()? })
     }
 }
 
@@ -66,20 +53,11 @@ mod tests {
 
     #[test]
     fn a_placeholder_is_two_lines() {
-        let object = OutputName {
-            thunk: ThunkName::of(b"t"),
-            tag: Tag::new("o").unwrap(),
-        };
-        let text = Placeholder {
-            object: object.clone(),
-        }
-        .encode();
+        let object = OutputName { thunk: ThunkName::of(b"t"), tag: Tag::new("o").unwrap() };
+        let text = Placeholder { object: object.clone() }.encode();
         assert_eq!(
             String::from_utf8(text.clone()).unwrap(),
-            format!(
-                "#!/usr/bin/env gg-force-and-run\n{}#o\n",
-                ThunkName::of(b"t")
-            )
+            format!("#!/usr/bin/env gg-force-and-run\n{}#o\n", ThunkName::of(b"t"))
         );
         assert!(Placeholder::looks_like(&text));
         assert_eq!(Placeholder::decode(&text), Ok(Placeholder { object }));
@@ -90,14 +68,8 @@ mod tests {
         long.extend_from_slice(b"rm -rf\n");
         assert!(Placeholder::decode(&long).is_err());
         long.resize(1000, b'x');
-        assert!(matches!(
-            Placeholder::decode(&long),
-            Err(Error::TooLarge { .. })
-        ));
+        assert!(matches!(Placeholder::decode(&long), Err(Error::TooLarge { .. })));
         let value = format!("#!/usr/bin/env gg-force-and-run\n{}\n", ValueName::of(b"t"));
-        assert!(
-            Placeholder::decode(value.as_bytes()).is_err(),
-            "a value needs no forcing"
-        );
+        assert!(Placeholder::decode(value.as_bytes()).is_err(), "a value needs no forcing");
     }
 }

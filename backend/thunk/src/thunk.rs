@@ -83,10 +83,7 @@ impl Thunk {
         }
         for (name, value) in &self.env {
             if name.is_empty() || name.contains(&b'=') || name.contains(&0) || value.contains(&0) {
-                return wrong(format!(
-                    "{:?} cannot be a variable of the environment",
-                    shown(name)
-                ));
+                return wrong(format!("{:?} cannot be a variable of the environment", shown(name)));
             }
         }
         if self.umask > 0o777 {
@@ -115,11 +112,8 @@ impl Thunk {
                 json!({"argv": argv, "exe": from_bytes(&step.exe)})
             })
             .collect();
-        let env: Vec<Value> = self
-            .env
-            .iter()
-            .map(|(name, value)| json!([from_bytes(name), from_bytes(value)]))
-            .collect();
+        let env: Vec<Value> =
+            self.env.iter().map(|(name, value)| json!([from_bytes(name), from_bytes(value)])).collect();
         let outputs: Vec<Value> = self.outputs.iter().map(output_json).collect();
         let mut whole = json!({
             "cwd": from_bytes(&self.cwd), "env": env, "gg": "thunk/1", "outputs": outputs,
@@ -148,33 +142,18 @@ impl Thunk {
         let mut env = BTreeMap::new();
         for entry in reader.list(map, "env")? {
             let (name, value) = reader.pair(entry, "a variable")?;
-            env.insert(
-                reader.bytes(name, "a variable's name")?,
-                reader.bytes(value, "a variable's value")?,
-            );
+            env.insert(reader.bytes(name, "a variable's name")?, reader.bytes(value, "a variable's value")?);
         }
         let thunk = Thunk {
-            steps: reader
-                .list(map, "steps")?
-                .iter()
-                .map(|v| read_step(reader, v))
-                .collect::<Result<_, _>>()?,
+            steps: reader.list(map, "steps")?.iter().map(|v| read_step(reader, v)).collect::<Result<_, _>>()?,
             env,
             cwd: reader.bytes(reader.field(map, "cwd")?, "\"cwd\"")?,
             umask: match map.get("umask") {
                 None => USUAL_UMASK,
                 Some(mask) => reader.number(mask, "\"umask\"", 0o777)?,
             },
-            root: TreeName::new(
-                reader
-                    .text(reader.field(map, "root")?, "\"root\"")?
-                    .parse()?,
-            ),
-            outputs: reader
-                .list(map, "outputs")?
-                .iter()
-                .map(|v| read_output(reader, v))
-                .collect::<Result<_, _>>()?,
+            root: TreeName::new(reader.text(reader.field(map, "root")?, "\"root\"")?.parse()?),
+            outputs: reader.list(map, "outputs")?.iter().map(|v| read_output(reader, v)).collect::<Result<_, _>>()?,
         };
         thunk.validate()?;
         if thunk.encode() != text {
@@ -204,9 +183,7 @@ fn read_output(reader: Reader, value: &Value) -> Result<Output, Error> {
         path: reader.bytes(reader.field(map, "path")?, "\"path\"")?,
         optional: match map.get("optional") {
             None => false,
-            Some(value) => value
-                .as_bool()
-                .ok_or_else(|| reader.wrong("\"optional\" is neither true nor false"))?,
+            Some(value) => value.as_bool().ok_or_else(|| reader.wrong("\"optional\" is neither true nor false"))?,
         },
         writes: match map.get("writes") {
             None => Writes::Replace,
@@ -220,22 +197,12 @@ fn read_step(reader: Reader, value: &Value) -> Result<Step, Error> {
     let map = reader.object(value, "a step", &["argv", "exe"])?;
     Ok(Step {
         exe: reader.bytes(reader.field(map, "exe")?, "\"exe\"")?,
-        argv: reader
-            .list(map, "argv")?
-            .iter()
-            .map(|v| reader.bytes(v, "an argument"))
-            .collect::<Result<_, _>>()?,
+        argv: reader.list(map, "argv")?.iter().map(|v| reader.bytes(v, "an argument")).collect::<Result<_, _>>()?,
     })
 }
 
 fn check_path(what: &'static str, path: &[u8], root: bool) -> Result<(), Error> {
-    let refuse = |why| {
-        Err(Error::Path {
-            what,
-            path: shown(path),
-            why,
-        })
-    };
+    let refuse = |why| Err(Error::Path { what, path: shown(path), why });
     if path.len() > 4095 {
         return refuse("is over 4095 bytes long");
     }
@@ -246,16 +213,9 @@ fn check_path(what: &'static str, path: &[u8], root: bool) -> Result<(), Error> 
         return refuse("is not absolute");
     };
     if rest.is_empty() {
-        return if root {
-            Ok(())
-        } else {
-            refuse("is the root directory")
-        };
+        return if root { Ok(()) } else { refuse("is the root directory") };
     }
-    if rest
-        .split(|b| *b == b'/')
-        .any(|part| matches!(part, b"" | b"." | b".."))
-    {
+    if rest.split(|b| *b == b'/').any(|part| matches!(part, b"" | b"." | b"..")) {
         return refuse("has an empty part, '.' or '..', and could leave the tree it belongs to");
     }
     Ok(())
@@ -268,10 +228,7 @@ mod tests {
 
     fn sample() -> Thunk {
         Thunk {
-            steps: vec![Step {
-                exe: b"/usr/bin/as".to_vec(),
-                argv: vec![b"as".to_vec(), b"-o\xff".to_vec()],
-            }],
+            steps: vec![Step { exe: b"/usr/bin/as".to_vec(), argv: vec![b"as".to_vec(), b"-o\xff".to_vec()] }],
             env: BTreeMap::from([(b"LC_ALL".to_vec(), b"C".to_vec())]),
             cwd: b"/src".to_vec(),
             umask: 0o022,
@@ -293,10 +250,7 @@ mod tests {
             r#"{{"cwd":"/src","env":[["LC_ALL","C"]],"gg":"thunk/1","outputs":[{{"path":"/src/a.o","tag":"o"}}],"root":"{root}","steps":[{{"argv":["as",{{"bytes":"LW//"}}],"exe":"/usr/bin/as"}}]}}"#
         );
         assert_eq!(text, expected);
-        assert_eq!(
-            sample().name().to_string(),
-            "TWXa3BamynOO.4x2xlN.FzVBxqlu3tacEIfqGCqjs3vY000000db"
-        );
+        assert_eq!(sample().name().to_string(), "TWXa3BamynOO.4x2xlN.FzVBxqlu3tacEIfqGCqjs3vY000000db");
         let mut other = sample();
         other.umask = 0o077;
         other.outputs[0].optional = true;
@@ -330,16 +284,7 @@ mod tests {
 
     #[test]
     fn paths_that_leave_the_tree_are_refused_by_name() {
-        for bad in [
-            "a.o",
-            "/src/../../etc/passwd",
-            "/src//a.o",
-            "/src/./a.o",
-            "/",
-            "",
-            "/src/a.o/",
-            "/a\0b",
-        ] {
+        for bad in ["a.o", "/src/../../etc/passwd", "/src//a.o", "/src/./a.o", "/", "", "/src/a.o/", "/a\0b"] {
             let mut thunk = sample();
             thunk.outputs[0].path = bad.as_bytes().to_vec();
             let error = thunk.validate().unwrap_err().to_string();
@@ -348,13 +293,7 @@ mod tests {
         }
         let mut thunk = sample();
         thunk.cwd = b"src".to_vec();
-        assert!(
-            thunk
-                .validate()
-                .unwrap_err()
-                .to_string()
-                .starts_with("thunk's cwd")
-        );
+        assert!(thunk.validate().unwrap_err().to_string().starts_with("thunk's cwd"));
         thunk = sample();
         thunk.steps.clear();
         assert!(thunk.validate().is_err());

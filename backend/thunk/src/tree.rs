@@ -67,17 +67,10 @@ impl Tree {
     pub fn insert(&mut self, name: impl Into<Bytes>, node: Node) -> Result<(), Error> {
         let name = name.into();
         check_name(&name)?;
-        let wrong = |why: &str| {
-            Err(Error::malformed(
-                "tree",
-                format!("{:?}: {why}", shown(&name)),
-            ))
-        };
+        let wrong = |why: &str| Err(Error::malformed("tree", format!("{:?}: {why}", shown(&name))));
         match &node {
             Node::File(file) if file.mode > 0o7777 => return wrong("its mode is over 0o7777"),
-            Node::File(FileNode {
-                mtime: Some(time), ..
-            }) if time.nsec >= 1_000_000_000 => {
+            Node::File(FileNode { mtime: Some(time), .. }) if time.nsec >= 1_000_000_000 => {
                 return wrong("its time has 10^9 nanoseconds or more");
             }
             Node::Symlink(to) if to.is_empty() || to.len() > TARGET_MAX || to.contains(&0) => {
@@ -111,14 +104,9 @@ impl Tree {
 
     /// The canonical encoding.
     pub fn encode(&self) -> Vec<u8> {
-        let entries: Vec<Value> = self
-            .entries
-            .iter()
-            .map(|(name, node)| json!([from_bytes(name), node_json(node)]))
-            .collect();
-        json!({"entries": entries, "gg": "tree/1"})
-            .to_string()
-            .into_bytes()
+        let entries: Vec<Value> =
+            self.entries.iter().map(|(name, node)| json!([from_bytes(name), node_json(node)])).collect();
+        json!({"entries": entries, "gg": "tree/1"}).to_string().into_bytes()
     }
 
     /// The name of the encoding.
@@ -137,10 +125,7 @@ impl Tree {
         let mut tree = Tree::new();
         for entry in reader.list(map, "entries")? {
             let (name, node) = reader.pair(entry, "an entry")?;
-            tree.insert(
-                reader.bytes(name, "an entry's name")?,
-                read_node(reader, node)?,
-            )?;
+            tree.insert(reader.bytes(name, "an entry's name")?, read_node(reader, node)?)?;
         }
         if tree.encode() != text {
             return Err(Error::NotCanonical { what: "tree" });
@@ -158,26 +143,15 @@ fn check_name(name: &[u8]) -> Result<(), Error> {
         _ if name.len() > NAME_MAX => "it is over 255 bytes long",
         _ => return Ok(()),
     };
-    Err(Error::EntryName {
-        name: shown(name),
-        why,
-    })
+    Err(Error::EntryName { name: shown(name), why })
 }
 
 fn node_json(node: &Node) -> Value {
     match node {
         Node::Dir(tree) => json!({"dir": tree.to_string()}),
         Node::Symlink(to) => json!({"link": from_bytes(to)}),
-        Node::File(FileNode {
-            object,
-            mode,
-            mtime: None,
-        }) => json!({"file": object.to_string(), "mode": mode}),
-        Node::File(FileNode {
-            object,
-            mode,
-            mtime: Some(time),
-        }) => {
+        Node::File(FileNode { object, mode, mtime: None }) => json!({"file": object.to_string(), "mode": mode}),
+        Node::File(FileNode { object, mode, mtime: Some(time) }) => {
             json!({"file": object.to_string(), "mode": mode, "mtime": [time.sec, time.nsec]})
         }
     }
@@ -186,9 +160,7 @@ fn node_json(node: &Node) -> Value {
 fn read_node(reader: Reader, value: &Value) -> Result<Node, Error> {
     let map = reader.object(value, "a node", &["dir", "link", "file", "mode", "mtime"])?;
     if let Some(dir) = map.get("dir") {
-        return Ok(Node::Dir(TreeName::new(
-            reader.text(dir, "\"dir\"")?.parse()?,
-        )));
+        return Ok(Node::Dir(TreeName::new(reader.text(dir, "\"dir\"")?.parse()?)));
     }
     if let Some(to) = map.get("link") {
         return Ok(Node::Symlink(reader.bytes(to, "\"link\"")?));
@@ -197,19 +169,12 @@ fn read_node(reader: Reader, value: &Value) -> Result<Node, Error> {
         None => None,
         Some(time) => {
             let (sec, nsec) = reader.pair(time, "\"mtime\"")?;
-            let sec = sec
-                .as_i64()
-                .ok_or_else(|| reader.wrong("\"mtime\" does not hold seconds"))?;
-            Some(Timestamp {
-                sec,
-                nsec: reader.number(nsec, "\"mtime\"", 999_999_999)?,
-            })
+            let sec = sec.as_i64().ok_or_else(|| reader.wrong("\"mtime\" does not hold seconds"))?;
+            Some(Timestamp { sec, nsec: reader.number(nsec, "\"mtime\"", 999_999_999)? })
         }
     };
     Ok(Node::File(FileNode {
-        object: reader
-            .text(reader.field(map, "file")?, "\"file\"")?
-            .parse()?,
+        object: reader.text(reader.field(map, "file")?, "\"file\"")?.parse()?,
         mode: reader.number(reader.field(map, "mode")?, "\"mode\"", 0o7777)?,
         mtime,
     }))
@@ -222,27 +187,10 @@ mod tests {
     fn sample() -> Tree {
         let object = ObjectName::Value(ValueName::of(b"int x;\n"));
         let mut tree = Tree::new();
-        tree.insert(
-            "a.c",
-            Node::File(FileNode {
-                object: object.clone(),
-                mode: 0o644,
-                mtime: None,
-            }),
-        )
-        .unwrap();
+        tree.insert("a.c", Node::File(FileNode { object: object.clone(), mode: 0o644, mtime: None })).unwrap();
         let mtime = Some(Timestamp { sec: -1, nsec: 5 });
-        tree.insert(
-            b"\xff.h".to_vec(),
-            Node::File(FileNode {
-                object,
-                mode: 0o444,
-                mtime,
-            }),
-        )
-        .unwrap();
-        tree.insert("lib", Node::Symlink(b"usr/lib".to_vec()))
-            .unwrap();
+        tree.insert(b"\xff.h".to_vec(), Node::File(FileNode { object, mode: 0o444, mtime })).unwrap();
+        tree.insert("lib", Node::Symlink(b"usr/lib".to_vec())).unwrap();
         tree.insert("usr", Node::Dir(Tree::new().name())).unwrap();
         tree
     }
@@ -257,10 +205,7 @@ mod tests {
         );
         assert_eq!(text, expected);
         assert_eq!(Tree::new().encode(), br#"{"entries":[],"gg":"tree/1"}"#);
-        assert_eq!(
-            sample().name().to_string(),
-            "VIhM482uSALH_0qgqoDJOatD9INf9iW5w4GLf5UrMUOU0000013d"
-        );
+        assert_eq!(sample().name().to_string(), "VIhM482uSALH_0qgqoDJOatD9INf9iW5w4GLf5UrMUOU0000013d");
         assert_eq!(Tree::decode(&sample().encode()), Ok(sample()));
     }
 
@@ -274,9 +219,7 @@ mod tests {
             (b"a\0b", "NUL"),
             (&[b'x'; 256], "255"),
         ] {
-            let error = Tree::new()
-                .insert(bad, Node::Symlink(b"x".to_vec()))
-                .unwrap_err();
+            let error = Tree::new().insert(bad, Node::Symlink(b"x".to_vec())).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
         let text = br#"{"entries":[["..",{"link":"x"}]],"gg":"tree/1"}"#;

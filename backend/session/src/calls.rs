@@ -1,0 +1,77 @@
+//! Which thunk a call gave, while what its model saw still holds. One file a call in `GG_DIR/calls/`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use gg_models::Request;
+use gg_thunk::ValueName;
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::Evidence;
+
+/// Raised when models change what they infer: older entries are then not found.
+const GENERATION: u32 = 1;
+
+/// What is kept of a call.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Call {
+    /// The thunk's name.
+    pub thunk: String,
+    /// Its flag shape.
+    pub shape: String,
+    /// What the model saw.
+    pub evidence: Evidence,
+}
+
+pub(crate) struct Calls {
+    dir: PathBuf,
+}
+
+impl Calls {
+    pub fn new(gg_dir: &Path) -> Calls {
+        Calls { dir: gg_dir.join("calls") }
+    }
+
+    /// The name of a request: all that a model is given.
+    pub fn key(request: &Request) -> ValueName {
+        use std::os::unix::ffi::OsStrExt as _;
+        let mut text = Vec::with_capacity(4096);
+        let mut put = |bytes: &[u8]| {
+            text.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+            text.extend_from_slice(bytes);
+        };
+        put(&GENERATION.to_le_bytes());
+        put(request.tool.as_bytes());
+        put(request.exe.as_os_str().as_bytes());
+        put(request.cwd.as_os_str().as_bytes());
+        put(&request.umask.to_le_bytes());
+        put(&[u8::from(request.stderr_is_tty)]);
+        put(&(request.argv.len() as u64).to_le_bytes());
+        for arg in &request.argv {
+            put(arg.as_bytes());
+        }
+        for (name, value) in &request.env {
+            put(name.as_bytes());
+            put(value.as_bytes());
+        }
+        ValueName::of(&text)
+    }
+
+    fn path(&self, key: &ValueName) -> PathBuf {
+        let name = key.to_string();
+        self.dir.join(&name[1..3]).join(name)
+    }
+
+    /// What is kept under a key; a file that cannot be read as such is none.
+    pub fn get(&self, key: &ValueName) -> Option<Call> {
+        serde_json::from_slice(&std::fs::read(self.path(key)).ok()?).ok()
+    }
+
+    pub fn put(&self, key: &ValueName, call: &Call) -> io::Result<()> {
+        let path = self.path(key);
+        std::fs::create_dir_all(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
+        let temp = path.with_extension(format!("{}-{:?}", std::process::id(), std::thread::current().id()));
+        std::fs::write(&temp, serde_json::to_vec(call)?)?;
+        std::fs::rename(&temp, &path)
+    }
+}

@@ -1,0 +1,438 @@
+//! One call, from request to reply.
+
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use gg_force::{Cancel, Coordinator, ForceOptions, Forced, Outcome, trace};
+use gg_models::{Inference, Models, Verdict};
+use gg_protocol::real_tool::{DEFAULT_PATH, Finder};
+use gg_protocol::{FdKind, Ran, RanStatus, Reply, Request};
+use gg_store::{DigestCache, Lease, LocalStore, Memo, Record, Store as _};
+use gg_thunk::{Thunk, ThunkName};
+
+use crate::SessionError;
+use crate::audit::{self, AuditPolicy, Finding, ThunkEnd};
+use crate::calls::{Call, Calls};
+use crate::hangup::Hangups;
+use crate::ingest::{Contents, Ingest};
+use crate::journal::{Journal, Line};
+use crate::place::place;
+use crate::shapes::{Shapes, Standing};
+use crate::world::{LiveWorld, Recall};
+
+/// Variables that say how make or the shell was called and that no tool of a toolchain reads. They are
+/// kept from the models, so that they cannot tell one call from another.
+const UNSEEN: &[&[u8]] = &[
+    b"MAKEFLAGS",
+    b"MFLAGS",
+    b"MAKELEVEL",
+    b"MAKEOVERRIDES",
+    b"MAKE_TERMOUT",
+    b"MAKE_TERMERR",
+    b"SHLVL",
+    b"_",
+    b"OLDPWD",
+];
+
+/// Where a session works and with what.
+pub struct Options {
+    /// The `GG_DIR`.
+    pub gg_dir: PathBuf,
+    /// Forces thunks.
+    pub coordinator: Coordinator,
+    /// The store the coordinator works on.
+    pub store: LocalStore,
+    /// Its memo.
+    pub memo: Memo,
+    /// Why thunks cannot be run sealed here, if they cannot: then every call is native.
+    pub unsealed: Option<String>,
+}
+
+/// Everything that calls share.
+pub struct Session {
+    models: Models,
+    contents: Contents,
+    memo: Memo,
+    coordinator: Coordinator,
+    recall: Recall,
+    calls: Calls,
+    shapes: Shapes,
+    journal: Journal,
+    hangups: Arc<Hangups>,
+    unsealed: Option<String>,
+    name: String,
+    _lease: Lease,
+}
+
+/// What a call came to, and what has to be noted when the caller reports how its native run ended.
+pub(crate) struct Answer {
+    pub reply: Reply,
+    pub doubt: Option<Doubt>,
+}
+
+/// A thunk that failed while nobody knows yet whether the real tool does too.
+pub(crate) struct Doubt {
+    tool: Vec<u8>,
+    shape: String,
+    said: String,
+}
+
+/// A call whose thunk is known.
+struct Known {
+    request: gg_models::Request,
+    thunk: Thunk,
+    shape: String,
+}
+
+/// What the thunk of a call is, for `gg describe` and the tests.
+pub struct Described {
+    /// The thunk's name.
+    pub name: ThunkName,
+    /// The thunk.
+    pub thunk: Thunk,
+    /// Its flag shape.
+    pub shape: String,
+}
+
+/// What `gg audit` tells.
+pub struct Audited {
+    /// The reason, if the call runs natively and there is nothing to hold against it.
+    pub native: Option<String>,
+    /// The differences.
+    pub finding: Finding,
+    /// What the real tool did, if it was run.
+    pub trace: Option<trace::Trace>,
+}
+
+enum Stop {
+    Native { kind: String, detail: String },
+    NoTool,
+}
+
+impl From<SessionError> for Stop {
+    fn from(e: SessionError) -> Stop {
+        Stop::Native { kind: "session-error".to_owned(), detail: e.to_string() }
+    }
+}
+
+fn native(kind: &str, detail: impl Into<String>) -> Stop {
+    Stop::Native { kind: kind.to_owned(), detail: detail.into() }
+}
+
+impl Session {
+    /// A session on a `GG_DIR`.
+    pub fn new(options: Options) -> Result<Session, SessionError> {
+        let at = |e| SessionError::io("opening", &options.gg_dir, e);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros());
+        Ok(Session {
+            models: Models::new(),
+            contents: Contents { digests: DigestCache::open(&options.store)?, store: options.store.clone() },
+            memo: options.memo,
+            coordinator: options.coordinator,
+            recall: Recall::new(&options.gg_dir),
+            calls: Calls::new(&options.gg_dir),
+            shapes: Shapes::open(&options.gg_dir).map_err(at)?,
+            journal: Journal::open(&options.gg_dir),
+            hangups: Hangups::start().map_err(at)?,
+            unsealed: options.unsealed,
+            name: format!("{since:020}-{}", std::process::id()),
+            _lease: options.store.lease()?,
+        })
+    }
+
+    /// Answers one call. Whatever goes wrong here, the real tool runs.
+    pub(crate) fn answer(&self, request: &Request, caller: Option<&UnixStream>) -> Answer {
+        let begun = Instant::now();
+        let mut line = Line {
+            session: self.name.clone(),
+            tool: String::from_utf8_lossy(&request.tool).into_owned(),
+            at_us: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64),
+            ..Line::default()
+        };
+        let mut doubt = None;
+        let reply = match self.serve(request, caller, &mut line, &mut doubt) {
+            Ok(reply) => reply,
+            Err(Stop::NoTool) => Reply::Refused { message: "the real tool is not on PATH".to_owned() },
+            Err(Stop::Native { kind, detail }) => {
+                line.native = Some(kind);
+                line.detail = Some(detail).filter(|text| !text.is_empty());
+                match self.run_real(request, doubt.is_some()) {
+                    Some(reply) => reply,
+                    None => Reply::Refused { message: "the real tool is not on PATH".to_owned() },
+                }
+            }
+        };
+        line.wall_us = begun.elapsed().as_micros() as u64;
+        self.journal.write(&line);
+        Answer { reply, doubt }
+    }
+
+    /// Takes the report of a native run that was asked for because the thunk failed.
+    pub(crate) fn reported(&self, doubt: &Doubt, ran: &Ran) {
+        if ran.status != RanStatus::Exit(0) {
+            return;
+        }
+        let why = format!("the thunk failed where the tool does not: {}", doubt.said);
+        self.disable(&doubt.shape, &why, &String::from_utf8_lossy(&doubt.tool));
+    }
+
+    /// The thunk of a call, or the reason why it has none.
+    pub fn describe(&self, request: &Request) -> Result<Described, String> {
+        match self.known(request) {
+            Ok(known) => Ok(Described { name: known.thunk.name(), thunk: known.thunk, shape: known.shape }),
+            Err(Stop::NoTool) => Err("the real tool is not on PATH".to_owned()),
+            Err(Stop::Native { kind, detail }) => Err(format!("{kind}: {detail}")),
+        }
+    }
+
+    /// Runs a call both ways and tells the differences. The real tool's result is what stays.
+    pub fn audit(&self, request: &Request) -> Result<Audited, SessionError> {
+        let known = match self.known(request) {
+            Ok(known) => known,
+            Err(stop) => {
+                let reason = match stop {
+                    Stop::NoTool => "the real tool is not on PATH".to_owned(),
+                    Stop::Native { kind, detail } => format!("{kind}: {detail}"),
+                };
+                return Ok(Audited { native: Some(reason), finding: Finding::default(), trace: None });
+            }
+        };
+        let forced = self.force(&known.thunk, None, true)?;
+        match self.hold(request, &known, &forced) {
+            Ok((finding, trace)) => Ok(Audited { native: None, finding, trace: Some(trace) }),
+            Err(Stop::Native { kind, detail }) => {
+                let native = Some(format!("{kind}: {detail}"));
+                Ok(Audited { native, finding: Finding::default(), trace: None })
+            }
+            Err(Stop::NoTool) => Ok(Audited { native: None, finding: Finding::default(), trace: None }),
+        }
+    }
+
+    fn serve(
+        &self,
+        request: &Request,
+        caller: Option<&UnixStream>,
+        line: &mut Line,
+        doubt: &mut Option<Doubt>,
+    ) -> Result<Reply, Stop> {
+        if let Some(why) = &self.unsealed {
+            return Err(native("unsealed", why.clone()));
+        }
+        let known = self.known(request)?;
+        if let Some(Standing::Disabled(why)) = self.shapes.standing(&known.shape) {
+            return Err(native("model-disabled", why));
+        }
+        line.thunk = true;
+        let name = known.thunk.name();
+        let store = &self.contents.store;
+        if let Some(record) = self.remembered(&name)? {
+            line.memo = true;
+            return self.deliver(request, &known, &record);
+        }
+        let audited = policy(request).wants(&known.thunk, self.shapes.standing(&known.shape).is_some());
+        let forced = self.force(&known.thunk, caller, false)?;
+        line.engine = Some(forced.engine.to_string()).filter(|engine| !engine.is_empty());
+        if let Outcome::Done(record) = &forced.outcome {
+            line.cpu_us = record.user_us + record.sys_us;
+            let name = forced.reduced.unwrap_or(name);
+            // Without this note a later audit could not drop the entry.
+            let note = self.shapes.remembered(&known.shape, &name);
+            note.map_err(|e| SessionError::io("noting in", store.root(), e))?;
+        }
+        if audited && matches!(forced.outcome, Outcome::Done(_) | Outcome::Failed { .. }) {
+            line.audited = true;
+            return self.deliver_audited(request, &known, &forced);
+        }
+        match &forced.outcome {
+            Outcome::Done(record) => self.deliver(request, &known, record),
+            Outcome::Failed { stderr, .. } => {
+                *doubt = Some(Doubt {
+                    tool: request.tool.clone(),
+                    shape: known.shape,
+                    said: String::from_utf8_lossy(stderr).lines().next().unwrap_or_default().to_owned(),
+                });
+                Err(native("thunk-failed", ""))
+            }
+            Outcome::CouldNotRun(why) => Err(native("engine", why.clone())),
+            Outcome::Cancelled => Err(native("cancelled", "")),
+            Outcome::DependencyFailed(name) => Err(native("engine", format!("{name} failed"))),
+            Outcome::NotMemoized => Err(native("engine", "only the memo was asked")),
+        }
+    }
+
+    /// From request to thunk: by what is kept of the call while it holds, else by the model.
+    fn known(&self, request: &Request) -> Result<Known, Stop> {
+        let wrong_place = || native("other-root", "the caller sees another file system");
+        let id = |path: &Path| std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
+        let cwd = PathBuf::from(OsStr::from_bytes(&request.cwd));
+        if id(Path::new("/")) != Some(request.root) || id(&cwd) != Some(request.cwd_id) {
+            return Err(wrong_place());
+        }
+        let finder = finder(request, &cwd);
+        let exe = finder.find(&request.tool, path_of(request)).ok_or(Stop::NoTool)?;
+        let os = |bytes: &Vec<u8>| OsString::from_vec(bytes.clone());
+        let seen = |name: &[u8]| !UNSEEN.contains(&name) && !name.starts_with(b"GG_");
+        let request = gg_models::Request {
+            tool: Path::new(OsStr::from_bytes(&request.tool)).file_name().unwrap_or_default().to_owned(),
+            exe,
+            argv: request.argv.iter().map(os).collect(),
+            cwd,
+            env: request.env.iter().filter(|(k, _)| seen(k)).map(|(k, v)| (os(k), os(v))).collect(),
+            umask: request.umask,
+            stderr_is_tty: request.fds[2].kind == FdKind::Tty,
+        };
+        let key = Calls::key(&request);
+        if let Some(call) = self.calls.get(&key)
+            && let Ok(name) = call.thunk.parse::<ThunkName>()
+            && call.evidence.holds(&|path, stat| self.contents.current(path, stat))
+            && let Some(thunk) = self.contents.store.get_thunk(&name).map_err(SessionError::from)?
+        {
+            return Ok(Known { request, thunk, shape: call.shape });
+        }
+        let world = LiveWorld::new(&self.recall);
+        let inference: Inference = match self.models.infer(&request, &world) {
+            Verdict::Thunk(inference) => *inference,
+            Verdict::RunReal(reason) => return Err(native(reason.kind.name(), reason.detail)),
+        };
+        let thunk = Ingest::new(&self.contents, &world).thunk(&inference)?;
+        let name = self.contents.store.put_thunk(&thunk).map_err(SessionError::from)?;
+        let outputs: HashSet<PathBuf> = inference.outputs.iter().map(|output| output.path.clone()).collect();
+        let mut evidence = world.evidence();
+        evidence.relax_outputs(&outputs);
+        let call = Call { thunk: name.to_string(), shape: inference.shape.clone(), evidence };
+        let kept = self.calls.put(&key, &call);
+        kept.map_err(|e| SessionError::io("keeping a call in", self.contents.store.root(), e))?;
+        Ok(Known { request, thunk, shape: inference.shape })
+    }
+
+    /// What the memo has, if all it names is in the store.
+    fn remembered(&self, name: &ThunkName) -> Result<Option<Record>, SessionError> {
+        let Some(record) = self.memo.get(name)? else { return Ok(None) };
+        for object in record.objects() {
+            if object.len() > 0 && !self.contents.store.contains(&object)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(record))
+    }
+
+    fn force(&self, thunk: &Thunk, caller: Option<&UnixStream>, anew: bool) -> Result<Forced, SessionError> {
+        let name = self.contents.store.put_thunk(thunk)?;
+        let cancel = Cancel::new();
+        let gone = cancel.clone();
+        let _watch = caller.map(|socket| self.hangups.on_hangup(socket, move || gone.cancel()));
+        let mut options = ForceOptions::default();
+        options.no_memo = anew;
+        options.cancel = cancel;
+        Ok(self.coordinator.force(&name, options))
+    }
+
+    fn deliver(&self, request: &Request, known: &Known, record: &Record) -> Result<Reply, Stop> {
+        let store = &self.contents.store;
+        // On a terminal the tool cuts, colours and links its messages to fit: it says them itself.
+        if known.request.stderr_is_tty && record.stderr.len() > 0 {
+            return Err(native("terminal-messages", ""));
+        }
+        let (stdout, stderr) = (audit::text(store, &record.stdout)?, audit::text(store, &record.stderr)?);
+        place(store, &known.thunk.outputs, record)?;
+        let _ = request;
+        Ok(Reply::Done { status: 0, stdout, stderr })
+    }
+
+    /// Runs the real tool under the tracer; its result is what stands.
+    fn deliver_audited(&self, request: &Request, known: &Known, forced: &Forced) -> Result<Reply, Stop> {
+        let (finding, trace) = self.hold(request, known, forced)?;
+        let tool = String::from_utf8_lossy(&request.tool).into_owned();
+        if finding.differences.is_empty() {
+            let noted = self.shapes.sound(&known.shape);
+            noted.map_err(|e| SessionError::io("noting in", self.contents.store.root(), e))?;
+        } else {
+            self.disable(&known.shape, &finding.to_string(), &tool);
+        }
+        match trace.exit {
+            _ if known.request.stderr_is_tty && !trace.stderr.is_empty() => Err(native("terminal-messages", "")),
+            trace::Exit::Code(status) => Ok(Reply::Done { status, stdout: trace.stdout, stderr: trace.stderr }),
+            // The caller has to die of it too.
+            trace::Exit::Signal(_) => Err(native("signal", "")),
+        }
+    }
+
+    fn hold(&self, request: &Request, known: &Known, forced: &Forced) -> Result<(Finding, trace::Trace), Stop> {
+        let end = match &forced.outcome {
+            Outcome::Done(record) => ThunkEnd::Done(record),
+            Outcome::Failed { exit, stderr, .. } => ThunkEnd::Failed { exit: exit.to_string(), stderr },
+            Outcome::CouldNotRun(why) => return Err(native("engine", why.clone())),
+            _ => return Err(native("engine", "the thunk was not run")),
+        };
+        let env = real_env(request, &known.request.cwd);
+        let trace = trace::run(&trace::TraceCommand {
+            exe: known.request.exe.clone(),
+            argv: known.request.argv.clone(),
+            env: env.into_iter().map(|(k, v)| (OsString::from_vec(k), OsString::from_vec(v))).collect(),
+            cwd: known.request.cwd.clone(),
+            umask: known.request.umask,
+        })
+        .map_err(|e| native("tracer", e.to_string()))?;
+        let finding = audit::compare(&self.contents.store, &known.thunk, &end, &trace, &known.request.exe)?;
+        Ok((finding, trace))
+    }
+
+    /// The model is no longer believed for this shape, nor is what it gave.
+    fn disable(&self, shape: &str, why: &str, tool: &str) {
+        let miss = match self.shapes.disable(shape, why) {
+            Ok(thunks) => {
+                for thunk in thunks {
+                    if let Err(e) = self.memo.remove(&thunk) {
+                        self.miss(format!("{tool}: cannot drop {thunk} from the memo: {e}"));
+                    }
+                }
+                format!("{tool}: {why}")
+            }
+            Err(e) => format!("{tool}: {why} (not kept: {e})"),
+        };
+        self.miss(miss);
+    }
+
+    fn miss(&self, miss: String) {
+        self.journal.write(&Line { session: self.name.clone(), miss: Some(miss), ..Line::default() });
+    }
+
+    fn run_real(&self, request: &Request, report: bool) -> Option<Reply> {
+        let cwd = PathBuf::from(OsStr::from_bytes(&request.cwd));
+        let exe = finder(request, &cwd).find(&request.tool, path_of(request))?;
+        Some(Reply::RunReal {
+            exe: exe.into_os_string().into_vec(),
+            argv: request.argv.clone(),
+            env: real_env(request, &cwd),
+            report,
+        })
+    }
+}
+
+fn finder<'a>(request: &Request, cwd: &'a Path) -> Finder<'a> {
+    Finder::new(cwd, Some(Path::new(OsStr::from_bytes(&request.shim))))
+}
+
+fn path_of(request: &Request) -> &[u8] {
+    request.var(b"PATH").unwrap_or(DEFAULT_PATH)
+}
+
+/// The caller's environment, but for a `PATH` on which gcc finds the real `as`.
+fn real_env(request: &Request, cwd: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let finder = finder(request, cwd);
+    let real = |(name, value): &(Vec<u8>, Vec<u8>)| match name.as_slice() {
+        b"PATH" => (name.clone(), finder.without_shims(value)),
+        _ => (name.clone(), value.clone()),
+    };
+    request.env.iter().map(real).collect()
+}
+
+fn policy(request: &Request) -> AuditPolicy {
+    request.var(b"GG_AUDIT").and_then(AuditPolicy::parse).unwrap_or(AuditPolicy::First)
+}

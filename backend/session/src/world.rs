@@ -1,0 +1,179 @@
+//! The live file system as a model sees it, every answer recorded.
+//!
+//! Within one request a path has one answer: what was seen first stays, so that one inference is made of
+//! one view.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use gg_models::{FileKind, RunOutput, Stat, World};
+use gg_thunk::ValueName;
+
+use crate::evidence::{Evidence, Found, Item, Look, list, look, names_found};
+
+/// Where models keep plans: one file a key.
+pub(crate) struct Recall {
+    dir: PathBuf,
+}
+
+impl Recall {
+    pub fn new(gg_dir: &Path) -> Recall {
+        Recall { dir: gg_dir.join("plans") }
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        let name = ValueName::of(key.as_bytes()).to_string();
+        self.dir.join(&name[1..3]).join(name)
+    }
+
+    fn get(&self, key: &str) -> Option<Vec<u8>> {
+        let text = std::fs::read(self.path(key)).ok()?;
+        // The digest in front finds what a power cut left half written.
+        let (sum, value) = text.split_at_checked(52)?;
+        (ValueName::of(value).to_string().as_bytes() == sum).then(|| value.to_vec())
+    }
+
+    fn put(&self, key: &str, value: &[u8]) -> io::Result<()> {
+        let path = self.path(key);
+        let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        std::fs::create_dir_all(dir)?;
+        let temp = path.with_extension(format!("{}-{:?}", std::process::id(), std::thread::current().id()));
+        std::fs::write(&temp, [ValueName::of(value).to_string().as_bytes(), value].concat())?;
+        std::fs::rename(&temp, &path)
+    }
+}
+
+/// The world of one request.
+pub(crate) struct LiveWorld<'a> {
+    recall: &'a Recall,
+    seen: RefCell<HashMap<(PathBuf, Look), Option<Stat>>>,
+    order: RefCell<Vec<(PathBuf, Look)>>,
+    links: RefCell<HashMap<PathBuf, PathBuf>>,
+    contents: RefCell<HashMap<PathBuf, ValueName>>,
+    lists: RefCell<HashMap<PathBuf, Option<Vec<OsString>>>>,
+}
+
+impl<'a> LiveWorld<'a> {
+    pub fn new(recall: &'a Recall) -> LiveWorld<'a> {
+        LiveWorld {
+            recall,
+            seen: RefCell::default(),
+            order: RefCell::default(),
+            links: RefCell::default(),
+            contents: RefCell::default(),
+            lists: RefCell::default(),
+        }
+    }
+
+    /// Notes that the request's result depends on this file having these bytes.
+    pub fn depends_on(&self, path: &Path, content: ValueName) {
+        self.contents.borrow_mut().insert(path.to_owned(), content);
+    }
+
+    /// All that was asked, with its answers.
+    pub fn evidence(&self) -> Evidence {
+        let (seen, links, contents) = (self.seen.borrow(), self.links.borrow(), self.contents.borrow());
+        let order = self.order.borrow();
+        let items = order.iter().map(|key| {
+            let (path, look) = key;
+            let found = match seen.get(key).copied().flatten() {
+                None => Found::Absent,
+                Some(stat) => match stat.kind {
+                    FileKind::Dir => Found::Dir,
+                    FileKind::Other => Found::Other,
+                    FileKind::Symlink => {
+                        Found::Link(links.get(path).map(|to| to.as_os_str().as_bytes().to_vec()).unwrap_or_default())
+                    }
+                    FileKind::File => Found::File {
+                        mode: stat.mode,
+                        size: stat.size,
+                        dev: stat.dev,
+                        ino: stat.ino,
+                        mtime_ns: stat.mtime_ns,
+                        ctime_ns: stat.ctime_ns,
+                        content: contents.get(path).map(ToString::to_string),
+                    },
+                },
+            };
+            Item { path: path.as_os_str().as_bytes().to_vec(), look: *look, found }
+        });
+        let listed = self.lists.borrow();
+        let lists = listed.iter().map(|(path, names)| Item {
+            path: path.as_os_str().as_bytes().to_vec(),
+            look: Look::Listed,
+            found: names_found(names.as_deref()),
+        });
+        Evidence { items: items.chain(lists).collect() }
+    }
+
+    fn ask(&self, path: &Path, how: Look) -> io::Result<Option<Stat>> {
+        let key = (path.to_owned(), how);
+        if let Some(answer) = self.seen.borrow().get(&key) {
+            return Ok(*answer);
+        }
+        let answer = look(path, how)?;
+        if how == Look::Own && answer.is_some_and(|stat| stat.kind == FileKind::Symlink) {
+            self.links.borrow_mut().insert(path.to_owned(), std::fs::read_link(path)?);
+        }
+        self.order.borrow_mut().push(key.clone());
+        self.seen.borrow_mut().insert(key, answer);
+        Ok(answer)
+    }
+}
+
+impl World for LiveWorld<'_> {
+    fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
+        self.ask(path, Look::Own)
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Option<Stat>> {
+        self.ask(path, Look::Followed)
+    }
+
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        self.ask(path, Look::Own)?;
+        self.links.borrow().get(path).cloned().ok_or_else(|| io::ErrorKind::InvalidInput.into())
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Arc<[u8]>> {
+        let bytes: Arc<[u8]> = std::fs::read(path)?.into();
+        self.ask(path, Look::Followed)?;
+        self.depends_on(path, ValueName::of(&bytes));
+        Ok(bytes)
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Option<Vec<OsString>>> {
+        if let Some(names) = self.lists.borrow().get(path) {
+            return Ok(names.clone());
+        }
+        let names = list(path)?;
+        self.lists.borrow_mut().insert(path.to_owned(), names.clone());
+        Ok(names)
+    }
+
+    fn run(&self, exe: &Path, argv: &[OsString], env: &[(OsString, OsString)], cwd: &Path) -> io::Result<RunOutput> {
+        let mut command = Command::new(exe);
+        if let Some((name, rest)) = argv.split_first() {
+            command.arg0(name).args(rest);
+        }
+        command.env_clear().envs(env.iter().map(|(k, v)| (k, v))).current_dir(cwd).stdin(Stdio::null());
+        let output = command.output()?;
+        Ok(RunOutput { status: output.status.code(), stdout: output.stdout, stderr: output.stderr })
+    }
+
+    fn recall(&self, key: &str) -> Option<Vec<u8>> {
+        self.recall.get(key)
+    }
+
+    fn remember(&self, key: &str, value: &[u8]) {
+        // A plan that cannot be kept is asked for again.
+        let _ = self.recall.put(key, value);
+    }
+}
