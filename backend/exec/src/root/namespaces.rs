@@ -56,7 +56,7 @@ impl Namespaces {
         let user_namespace = leave()?;
         mount::make_private().doing(|| "cannot make the mounts private".to_owned())?;
         // Three quarters of the memory: a slot may hold a large link's output.
-        mount::tmpfs(mount_point.as_os_str().as_bytes(), "mode=755,size=75%")
+        mount::tmpfs(mount_point.as_os_str().as_bytes(), "mode=755,size=75%,nr_inodes=4m")
             .doing(|| "cannot mount a tmpfs".to_owned())?;
         std::env::set_current_dir(&mount_point).doing(|| "cannot enter the tmpfs".to_owned())?;
         let base = OwnedFd::from(File::open(".").doing(|| "cannot open the tmpfs".to_owned())?);

@@ -169,8 +169,11 @@ pub(crate) fn hide() {
 pub(crate) fn keep_file_capabilities() {
     // CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, KILL, SETGID, SETUID are 0 to 7.
     for capability in 8..64 {
-        // SAFETY: takes integers only; numbers that the kernel does not know are refused.
-        unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+        // SAFETY: takes integers only.
+        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } != 0 {
+            // The first number that the kernel does not know, or a right that is not held at all.
+            break;
+        }
     }
 }
 
