@@ -7,12 +7,12 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gg_protocol::{Reply, make_socket_dir, read_ran, read_request, socket_path, write_reply};
+use gg_protocol::{Error, Reply, make_socket_dir, read_ran, read_request, socket_path, write_reply};
 
 use crate::session::Session;
 use crate::{SessionError, sys};
@@ -24,6 +24,7 @@ pub const IDLE: Duration = Duration::from_secs(300);
 pub struct Place {
     _lock: File,
     listener: UnixListener,
+    socket: PathBuf,
 }
 
 impl Place {
@@ -31,17 +32,16 @@ impl Place {
     pub fn take(gg_dir: &Path) -> Result<Option<Place>, SessionError> {
         let at = |e| SessionError::io("opening", gg_dir, e);
         std::fs::create_dir_all(gg_dir.join("run")).map_err(at)?;
-        let path = gg_dir.join("run").join(format!("session-{}.lock", gg_protocol::VERSION));
+        let path = lock_path(gg_dir);
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(at)?;
         if !sys::try_lock(&lock) {
             return Ok(None);
         }
-        make_socket_dir(gg_dir).map_err(|e| at(std::io::Error::other(e.to_string())))?;
-        let socket = socket_path(gg_dir);
+        let socket = make_socket_dir(gg_dir).map_err(|e| at(std::io::Error::other(e.to_string())))?;
         // Whoever made it no longer holds the lock.
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).map_err(|e| SessionError::io("binding", &socket, e))?;
-        Ok(Some(Place { _lock: lock, listener }))
+        Ok(Some(Place { _lock: lock, listener, socket }))
     }
 }
 
@@ -56,38 +56,64 @@ pub fn ready() {
 }
 
 /// Serves until no call has come for `idle`, or the socket's file is gone (`gg session stop`).
-pub fn serve(place: &Place, session: &Arc<Session>, idle: Duration, socket: &Path) -> Result<(), SessionError> {
+pub fn serve(place: &Place, session: &Arc<Session>, idle: Duration) -> Result<(), SessionError> {
     let busy = Arc::new(AtomicUsize::new(0));
-    let step = Duration::from_secs(1).min(idle);
+    let step = Duration::from_millis(500).min(idle);
     let mut quiet = Duration::ZERO;
     loop {
-        if !sys::readable(place.listener.as_raw_fd(), i32::try_from(step.as_millis()).unwrap_or(1000)) {
-            quiet = if busy.load(Ordering::SeqCst) == 0 { quiet + step } else { Duration::ZERO };
-            if !socket.exists() || quiet >= idle {
-                break;
-            }
+        if accept(place, session, &busy, step) {
+            quiet = Duration::ZERO;
             continue;
         }
-        quiet = Duration::ZERO;
-        let Ok((stream, _)) = place.listener.accept() else { continue };
-        let (session, busy) = (Arc::clone(session), Arc::clone(&busy));
-        busy.fetch_add(1, Ordering::SeqCst);
-        let counted = Arc::clone(&busy);
-        let spawned = std::thread::Builder::new().name("call".to_owned()).spawn(move || {
-            converse(&session, stream);
-            counted.fetch_sub(1, Ordering::SeqCst);
-        });
-        if spawned.is_err() {
-            // The stream is dropped: that shim works on its own.
-            busy.fetch_sub(1, Ordering::SeqCst);
+        quiet = if busy.load(Ordering::SeqCst) == 0 { quiet + step } else { Duration::ZERO };
+        if !place.socket.exists() || quiet >= idle {
+            break;
         }
     }
-    // New shims find no socket and start another session; calls under way are finished.
-    let _ = std::fs::remove_file(socket);
+    // New shims find no socket and start another session; who connected before that is still served.
+    let _ = std::fs::remove_file(&place.socket);
+    while accept(place, session, &busy, Duration::ZERO) {}
     while busy.load(Ordering::SeqCst) > 0 {
         std::thread::park_timeout(Duration::from_millis(20));
     }
     Ok(())
+}
+
+/// Takes one call, waiting for it so long; whether there was one.
+fn accept(place: &Place, session: &Arc<Session>, busy: &Arc<AtomicUsize>, wait: Duration) -> bool {
+    if !sys::readable(place.listener.as_raw_fd(), i32::try_from(wait.as_millis()).unwrap_or(500)) {
+        return false;
+    }
+    let Ok((stream, _)) = place.listener.accept() else { return true };
+    let (session, counted) = (Arc::clone(session), Arc::clone(busy));
+    busy.fetch_add(1, Ordering::SeqCst);
+    let spawned = std::thread::Builder::new().name("call".to_owned()).spawn(move || {
+        converse(&session, stream);
+        counted.fetch_sub(1, Ordering::SeqCst);
+    });
+    if spawned.is_err() {
+        // The stream is dropped: that shim works on its own.
+        busy.fetch_sub(1, Ordering::SeqCst);
+    }
+    true
+}
+
+/// Ends the session of a `GG_DIR`, if there is one, and waits until it is gone.
+pub fn stop(gg_dir: &Path) -> std::io::Result<()> {
+    let lock = match OpenOptions::new().write(true).open(lock_path(gg_dir)) {
+        Ok(lock) => lock,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    match std::fs::remove_file(socket_path(gg_dir)) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    sys::lock(&lock)
+}
+
+fn lock_path(gg_dir: &Path) -> PathBuf {
+    gg_dir.join("run").join(format!("session-{}.lock", gg_protocol::VERSION))
 }
 
 /// One call. A caller that goes away in the middle needs no answer.
@@ -100,7 +126,15 @@ fn converse(session: &Session, mut stream: UnixStream) {
         }
     };
     let answer = session.answer(&request, Some(&stream));
-    if write_reply(&mut stream, &answer.reply).is_ok()
+    let mut written = write_reply(&mut stream, &answer.reply);
+    if let Err(Error::TooLong { .. }) = written {
+        // Nothing was written: messages over the protocol's limit come from the real tool.
+        written = match session.natively(&request) {
+            Some(reply) => write_reply(&mut stream, &reply),
+            None => return,
+        };
+    }
+    if written.is_ok()
         && let Some(doubt) = answer.doubt
         && let Ok(ran) = read_ran(&mut stream)
     {

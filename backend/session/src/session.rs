@@ -403,6 +403,11 @@ impl Session {
         self.journal.write(&Line { session: self.name.clone(), miss: Some(miss), ..Line::default() });
     }
 
+    /// The reply by which the real tool runs.
+    pub(crate) fn natively(&self, request: &Request) -> Option<Reply> {
+        self.run_real(request, false)
+    }
+
     fn run_real(&self, request: &Request, report: bool) -> Option<Reply> {
         let cwd = PathBuf::from(OsStr::from_bytes(&request.cwd));
         let exe = finder(request, &cwd).find(&request.tool, path_of(request))?;

@@ -42,3 +42,12 @@ pub(crate) fn replace_descriptor(from: &File, to: RawFd) -> bool {
     // SAFETY: both are plain descriptor numbers; nothing in this process owns 0, 1 or 2 as a Rust object that closes them.
     unsafe { libc::dup2(from.as_raw_fd(), to) == to }
 }
+
+/// Waits for the lock of a file.
+pub(crate) fn lock(file: &File) -> std::io::Result<()> {
+    // SAFETY: the descriptor is open for as long as `file` is borrowed.
+    match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 
 /// A JSON string if the bytes are UTF-8, else `{"bytes":"<base64>"}`.
-pub(crate) fn from_bytes(bytes: &[u8]) -> Value {
+pub fn from_bytes(bytes: &[u8]) -> Value {
     match std::str::from_utf8(bytes) {
         Ok(text) => Value::String(text.to_owned()),
         Err(_) => {

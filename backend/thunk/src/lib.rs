@@ -41,6 +41,7 @@ mod tree;
 
 pub use builder::TreeBuilder;
 pub use error::Error;
+pub use json::from_bytes as bytes_to_json;
 pub use name::{NameHasher, ObjectName, OutputName, Tag, ThunkName, TreeName, ValueName};
 pub use placeholder::Placeholder;
 pub use thunk::{MAX_THUNK_BYTES, Output, Step, Thunk, Writes};

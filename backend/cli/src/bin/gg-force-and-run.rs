@@ -1,0 +1,24 @@
+//! The interpreter that a placeholder names: forces it, puts the result in its place, runs that.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let Some(file) = args.next().map(PathBuf::from) else {
+        eprintln!("gg-force-and-run: usage: gg-force-and-run PLACEHOLDER [ARG...]");
+        return ExitCode::from(2);
+    };
+    let rest: Vec<OsString> = args.collect();
+    if let Err(e) = gg_cli::force_in_place(&file) {
+        eprintln!("gg-force-and-run: {}: {e:#}", file.display());
+        return ExitCode::from(126);
+    }
+    // The kernel handed over a path that may lack a slash only if the file was named so: never look on PATH.
+    let program = if file.components().count() == 1 { PathBuf::from(".").join(&file) } else { file.clone() };
+    let error = Command::new(program).args(rest).exec();
+    eprintln!("gg-force-and-run: {}: {error}", file.display());
+    ExitCode::from(126)
+}

@@ -1,0 +1,7 @@
+//! The `gg` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gg_cli::main()
+}

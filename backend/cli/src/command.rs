@@ -1,0 +1,81 @@
+//! The subcommands, one module each; the short ones are here.
+
+mod audit;
+mod create_thunk;
+mod describe;
+mod doctor;
+pub(crate) mod force;
+mod session;
+mod stats;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::CommandFactory as _;
+
+use crate::args::{Args, Cmd};
+use crate::shown;
+use crate::workplace::Workplace;
+
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    match args.command {
+        Cmd::Init => init()?,
+        Cmd::Describe(args) => describe::run(&args)?,
+        Cmd::Hash { files } => {
+            let mut out = std::io::stdout().lock();
+            for file in files {
+                writeln!(out, "{} {}", hash(&file)?, shown(&file))?;
+            }
+        }
+        Cmd::CreateThunk(args) => create_thunk::run(&args)?,
+        Cmd::Force { targets, jobs, keep_going } => return force::run(&targets, jobs, keep_going),
+        Cmd::Audit { command } => return audit::run(&command),
+        Cmd::Stats { json, last, reset } => stats::run(json, last, reset)?,
+        Cmd::Gc { max_size } => gc(max_size)?,
+        Cmd::Doctor => return doctor::run(),
+        Cmd::Session(args) => session::run(args.command)?,
+        Cmd::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "gg", &mut std::io::stdout());
+        }
+        Cmd::Man { dir } => {
+            std::fs::create_dir_all(&dir).with_context(|| format!("making {}", shown(&dir)))?;
+            clap_mangen::generate_to(Args::command(), &dir).with_context(|| format!("writing to {}", shown(&dir)))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn init() -> Result<()> {
+    let dir = std::env::current_dir().context("the current directory")?.join(".gg");
+    gg_store::LocalStore::open(&dir).with_context(|| format!("making {}", shown(&dir)))?;
+    println!("{}", shown(&dir));
+    Ok(())
+}
+
+fn hash(file: &Path) -> Result<gg_thunk::ValueName> {
+    use std::io::Read as _;
+    let mut from = std::fs::File::open(file).with_context(|| format!("opening {}", shown(file)))?;
+    let mut hasher = gg_thunk::NameHasher::new();
+    let mut piece = vec![0u8; 1 << 16];
+    loop {
+        match from.read(&mut piece).with_context(|| format!("reading {}", shown(file)))? {
+            0 => return Ok(hasher.value_name()),
+            n => hasher.update(&piece[..n]),
+        }
+    }
+}
+
+fn gc(max_size: u64) -> Result<()> {
+    let store = Workplace::here()?.store()?;
+    let before = store.root().to_owned();
+    let report = store.gc(max_size).with_context(|| format!("collecting in {}", shown(&before)))?;
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let (freed, left) = (mib(report.freed_bytes), mib(report.left_bytes()));
+    println!("freed {freed:.1} MiB ({} files), left {left:.1} MiB", report.freed_files);
+    if report.held_files > 0 {
+        println!("{} files over the limit are held by running sessions", report.held_files);
+    }
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! `gg audit CMD…`: one call both ways.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use gg_force::trace::Exit;
+use gg_protocol::Request;
+
+use crate::workplace::Workplace;
+
+/// The request that a shim of this name would send.
+pub(crate) fn request(command: &[OsString]) -> Result<Request> {
+    let (tool, rest) = command.split_first().context("no command")?;
+    let argv0 = tool.clone().into_vec();
+    // `gg audit gg-cc …` means the same tool as `gg audit cc …`.
+    let name = Path::new(tool).file_name().unwrap_or(tool).to_owned().into_vec();
+    let (tool, argv0) = match name.strip_prefix(b"gg-") {
+        Some(plain) => (plain.to_vec(), plain.to_vec()),
+        None => (argv0.clone(), argv0),
+    };
+    let mut argv = vec![argv0];
+    argv.extend(rest.iter().map(|arg| arg.clone().into_vec()));
+    let shim = std::env::current_exe().context("finding gg's own executable")?.with_file_name("gg-shim");
+    Request::of_this_process(tool, argv, shim.into_os_string()).context("looking at this process")
+}
+
+pub(crate) fn run(command: &[OsString]) -> Result<ExitCode> {
+    let request = request(command)?;
+    let audited = Workplace::here()?.session()?.audit(&request)?;
+    if let Some(trace) = &audited.trace {
+        std::io::stdout().write_all(&trace.stdout)?;
+        std::io::stderr().write_all(&trace.stderr)?;
+    }
+    if let Some(reason) = audited.native {
+        eprintln!("gg audit: no thunk to hold against the tool: {reason}");
+        return Ok(ExitCode::from(2));
+    }
+    for difference in &audited.finding.differences {
+        eprintln!("gg audit: {difference}");
+    }
+    if !audited.finding.differences.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(match audited.trace.map(|trace| trace.exit) {
+        Some(Exit::Code(code)) => ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)),
+        Some(Exit::Signal(signal)) => ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
+        None => ExitCode::SUCCESS,
+    })
+}

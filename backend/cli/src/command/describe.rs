@@ -1,0 +1,139 @@
+//! `gg describe`: a thunk, for people or for programs.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use gg_session::Issued;
+use gg_store::LocalStore;
+use gg_thunk::{Node, OutputName, Thunk, ThunkName, TreeName, Writes};
+use serde_json::{Value, json};
+
+use super::force::placeholder;
+use crate::args::Describe;
+use crate::workplace::Workplace;
+
+pub(crate) fn run(args: &Describe) -> Result<()> {
+    let place = Workplace::here()?;
+    let store = place.store()?;
+    let (name, thunk) = match &args.target {
+        None => {
+            let request = super::audit::request(&args.command)?;
+            let described = place.session()?.describe(&request);
+            let described = described.map_err(|reason| anyhow!("the real tool would run natively: {reason}"))?;
+            (described.name, described.thunk)
+        }
+        Some(target) => {
+            let name = named(target, &place)?;
+            let thunk = store.get_thunk(&name)?.with_context(|| format!("{name} is not in this GG_DIR"))?;
+            (name, thunk)
+        }
+    };
+    let inputs = inputs(&store, &thunk.root)?;
+    let mut out = std::io::stdout().lock();
+    match args.json {
+        true => writeln!(out, "{}", as_json(&name, &thunk, &inputs))?,
+        false => print(&mut out, &name, &thunk, &inputs)?,
+    }
+    Ok(())
+}
+
+fn named(target: &OsStr, place: &Workplace) -> Result<ThunkName> {
+    if let Some(text) = target.to_str().filter(|text| text.starts_with('T')) {
+        if let Ok(object) = text.parse::<OutputName>() {
+            return Ok(object.thunk);
+        }
+        if let Ok(name) = text.parse() {
+            return Ok(name);
+        }
+    }
+    Ok(placeholder(Path::new(target), &Issued::open(&place.gg_dir))?.thunk)
+}
+
+/// The tree flattened, sorted by path; a directory only where it is empty.
+fn inputs(store: &LocalStore, root: &TreeName) -> Result<Vec<(PathBuf, Option<Node>)>> {
+    let mut all = Vec::new();
+    let mut todo = vec![(PathBuf::from("/"), *root)];
+    while let Some((at, name)) = todo.pop() {
+        let tree = store.get_tree(&name)?.with_context(|| format!("{name} of {} is gone", at.display()))?;
+        if tree.is_empty() {
+            all.push((at.clone(), None));
+        }
+        for (entry, node) in tree.iter() {
+            let path = at.join(OsStr::from_bytes(entry));
+            match node {
+                Node::Dir(inner) => todo.push((path, *inner)),
+                leaf => all.push((path, Some(leaf.clone()))),
+            }
+        }
+    }
+    all.sort_by(|a, b| a.0.as_os_str().cmp(b.0.as_os_str()));
+    Ok(all)
+}
+
+/// As in the encoding of thunks: text where it is UTF-8.
+fn text(bytes: &[u8]) -> Value {
+    gg_thunk::bytes_to_json(bytes)
+}
+
+fn as_json(name: &ThunkName, thunk: &Thunk, inputs: &[(PathBuf, Option<Node>)]) -> Value {
+    let list = |all: &[Vec<u8>]| -> Vec<Value> { all.iter().map(|bytes| text(bytes)).collect() };
+    let steps = thunk.steps.iter().map(|step| json!({"exe": text(&step.exe), "argv": list(&step.argv)}));
+    let inputs = inputs.iter().map(|(path, node)| {
+        let path = text(path.as_os_str().as_bytes());
+        match node {
+            Some(Node::Symlink(to)) => json!({"path": path, "symlink": text(to)}),
+            Some(Node::File(file)) => {
+                json!({"path": path, "object": file.object.to_string(), "mode": format!("{:o}", file.mode)})
+            }
+            Some(Node::Dir(_)) | None => json!({"path": path, "dir": true}),
+        }
+    });
+    let outputs = thunk.outputs.iter().map(|output| {
+        json!({
+            "tag": output.tag.as_str(), "path": text(&output.path), "optional": output.optional,
+            "writes": if output.writes == Writes::Through { "through" } else { "replace" },
+        })
+    });
+    // Names of variables that are not UTF-8 need pairs; no tool has such, so an object serves here.
+    let env = thunk.env.iter().map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), text(value)));
+    json!({
+        "name": name.to_string(),
+        "steps": steps.collect::<Vec<_>>(),
+        "env": env.collect::<serde_json::Map<_, _>>(),
+        "cwd": text(&thunk.cwd),
+        "umask": format!("{:o}", thunk.umask),
+        "inputs": inputs.collect::<Vec<_>>(),
+        "outputs": outputs.collect::<Vec<_>>(),
+    })
+}
+
+fn print(
+    out: &mut impl std::io::Write,
+    name: &ThunkName,
+    thunk: &Thunk,
+    inputs: &[(PathBuf, Option<Node>)],
+) -> Result<()> {
+    let show = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    writeln!(out, "{name}\ncwd {}", show(&thunk.cwd))?;
+    for (name, value) in &thunk.env {
+        writeln!(out, "env {}={}", show(name), show(value))?;
+    }
+    for step in &thunk.steps {
+        let words: Vec<String> = step.argv.iter().map(|arg| show(arg)).collect();
+        writeln!(out, "step {}\n     {}", show(&step.exe), words.join(" "))?;
+    }
+    for (path, node) in inputs {
+        match node {
+            Some(Node::File(file)) => writeln!(out, "input {} {} {:o}", path.display(), file.object, file.mode)?,
+            Some(Node::Symlink(to)) => writeln!(out, "link {} -> {}", path.display(), show(to))?,
+            Some(Node::Dir(_)) | None => writeln!(out, "directory {}", path.display())?,
+        }
+    }
+    for output in &thunk.outputs {
+        writeln!(out, "output {} {}", output.tag, show(&output.path))?;
+    }
+    Ok(())
+}

@@ -1,2 +1,0 @@
-//! The `gg` command.
-fn main() {}
