@@ -115,8 +115,7 @@ impl<'a> Call<'a> {
                 Item::File(_) => None,
             })
         };
-        let last =
-            |wanted: Effect| options().filter(|(_, effect, _)| *effect == wanted).last().map(|(_, _, value)| value);
+        let last = |wanted: Effect| options().rfind(|(_, effect, _)| *effect == wanted).map(|(_, _, value)| value);
         let emulation = last(Effect::Emulation).or(emulation);
         self.link.machine = emulation.and_then(search::machine_of_emulation);
         let built_in = search::built_in(ld_exe, emulation, self.world)?;

@@ -10,7 +10,9 @@ pub(crate) fn unknown_options(tool: &str, known: &[&str]) -> Vec<String> {
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     let is_name = |byte: char| byte.is_ascii_alphanumeric() || matches!(byte, '-' | '_');
     let mut names = Vec::new();
-    for line in help.lines().filter(|line| line.trim_start().starts_with('-')) {
+    // The linker prints options of each of its targets; those of Windows come last, with names of their own.
+    let common = help.lines().take_while(|line| !line.starts_with("i386pe"));
+    for line in common.filter(|line| line.trim_start().starts_with('-')) {
         // Options stand before a gap; what follows is prose.
         let head = line.trim_start().split("  ").next().unwrap_or_default();
         let words = head.split([' ', ',']).filter_map(|word| word.strip_prefix("--"));

@@ -357,11 +357,30 @@ fn lay_out(root: &Path, path: &Path, own: bool) {
         }
         if metadata.is_dir() {
             fs::create_dir_all(&there).expect("make a directory");
-        } else if !there.exists() && (own || fs::hard_link(&here, &there).is_err()) {
-            fs::copy(&here, &there).expect("copy a file");
+        } else if !there.exists() {
+            copy(&here, &there, own);
         }
         done = here;
     }
+}
+
+/// Copies a file; the system's, which are many and large, once for all tests: a link to such a copy has the same bytes, and
+/// the system's own inodes stay untouched.
+fn copy(here: &Path, there: &Path, own: bool) {
+    if !own && !here.starts_with(std::env::temp_dir()) {
+        let stat = stat_of(&fs::metadata(here).expect("its state"));
+        let pool = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let kept = pool.join(format!("{}-{}-{}-{:o}", stat.dev, stat.ino, stat.mtime_ns, stat.mode));
+        if !kept.exists() {
+            let fresh = pool.join(format!("{}-{}.{}", stat.dev, stat.ino, std::process::id()));
+            fs::copy(here, &fresh).expect("copy a file");
+            fs::rename(&fresh, &kept).expect("rename the copy");
+        }
+        if fs::hard_link(&kept, there).is_ok() {
+            return;
+        }
+    }
+    fs::copy(here, there).expect("copy a file");
 }
 
 fn parts(path: &Path) -> Vec<OsString> {

@@ -1,0 +1,207 @@
+//! The models of the binary utilities against the tools: which files a call writes, and how.
+
+#[path = "support/live.rs"]
+mod live;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use gg_models::{Inference, Input};
+
+/// What a directory holds: inode, mode and bytes of each name.
+type Snapshot = BTreeMap<PathBuf, (u64, u32, Vec<u8>)>;
+
+struct Bench(live::Bench);
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self(live::Bench::new(&[("members", "one.o main.o\n"), ("symbols", "main\n"), ("empty", "")]));
+        let bench = Self(bench.0.with("SECRET", "token"));
+        let script = "echo 'int one(void) { return 1; }' >one.c; echo 'int main(void) { return 0; }' >main.c
+            gcc -g -c one.c main.c; gcc -g main.c -o prog; ar rcs old.a one.o; ar rcST thin.a one.o
+            cp prog prog.0600; chmod 600 prog.0600; chmod 600 empty; cp prog set; chmod 4755 set
+            ln -s old.a link.a; ln -s nowhere dangling.a; mkdir dir";
+        let output = Command::new("sh").args(["-ec", script]).current_dir(bench.path()).output().expect("sh runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        bench
+    }
+
+    fn path(&self) -> &Path {
+        &self.0.cwd
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot::new();
+        for entry in fs::read_dir(self.path()).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            let metadata = fs::symlink_metadata(&path).expect("metadata");
+            if metadata.is_dir() {
+                continue;
+            }
+            let bytes = fs::read(&path).unwrap_or_default();
+            snapshot.insert(path, (metadata.ino(), metadata.mode(), bytes));
+        }
+        snapshot
+    }
+
+    /// Infers a call, then makes it, and holds what it wrote against what was declared.
+    fn check(&self, line: &str) -> Inference {
+        // Second names keep inodes from being given out again.
+        let names = gg_testkit::temp_dir();
+        for (number, path) in self.snapshot().keys().filter(|path| !path.is_symlink()).enumerate() {
+            fs::hard_link(path, names.path().join(number.to_string())).expect("a second name");
+        }
+        let before = self.snapshot();
+        let through_links = line.contains("link.a") || line.contains("dangling.a");
+        let inference = if through_links {
+            let inference = self.0.thunk(line);
+            assert_eq!(self.0.native(line).status, Some(0), "{line}");
+            inference
+        } else {
+            self.0.agrees(line)
+        };
+        let after = self.snapshot();
+        let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let changed = after.iter().filter(|(path, now)| before.get(*path) != Some(now));
+        let changed: BTreeSet<PathBuf> = changed.map(|(path, _)| real(path)).collect();
+        let declared: BTreeSet<PathBuf> = inference.outputs.iter().map(|output| real(&output.path)).collect();
+        assert!(changed.is_subset(&declared), "{line} wrote {changed:?}, declared {declared:?}");
+        for output in &inference.outputs {
+            let Some((inode, ..)) = before.get(&output.path) else { continue };
+            let kept = after.get(&output.path).is_some_and(|(now, ..)| now == inode);
+            let through = output.writes == gg_thunk::Writes::Through;
+            assert_eq!(kept, through, "{line}: {} keeps its inode", output.path.display());
+        }
+        inference
+    }
+}
+
+fn has_input(inference: &Inference, wanted: &Input) -> bool {
+    inference.inputs.contains(wanted)
+}
+
+#[test]
+fn archives() {
+    let bench = Bench::new();
+    let new = bench.check("ar rcs new.a one.o main.o");
+    assert!(has_input(&new, &Input::File(bench.path().join("main.o"))));
+    assert!(!new.env.contains_key(b"SECRET".as_slice()));
+    let again = bench.check("ar rcs new.a one.o");
+    assert!(has_input(&again, &Input::InPlace(bench.path().join("new.a"))));
+    for line in [
+        "ar r quiet.a one.o",
+        "ar cru old.a one.o main.o",
+        "ar -rc -s old.a main.o",
+        "ar qc old.a main.o",
+        "ar qDS fresh.a one.o",
+        "ar d old.a main.o",
+        "ar m old.a one.o",
+        "ar rb one.o old.a main.o",
+        "ar s old.a",
+        "ar rc @members-archive",
+        "ar rcs link.a main.o",
+        "ar rc dangling.a main.o",
+        "ar rcs none.a",
+        "ranlib old.a",
+        "ranlib -D old.a new.a",
+    ] {
+        fs::write(bench.path().join("members-archive"), "listed.a one.o 'main.o'\n").expect("written");
+        bench.check(line);
+    }
+}
+
+#[test]
+fn archives_bring_the_plugins_that_the_tool_loads() {
+    let bench = Bench::new();
+    let inference = bench.0.thunk("ar rcs new.a one.o");
+    let names = |input: &Input| match input {
+        Input::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
+        _ => None,
+    };
+    let names: BTreeSet<String> = inference.inputs.iter().filter_map(names).collect();
+    assert!(names.contains("libc.so.6"), "{names:?}");
+    for dir in ["/usr/lib/bfd-plugins", "/usr/lib/x86_64-linux-gnu/bfd-plugins"] {
+        let Ok(entries) = fs::read_dir(dir) else { continue };
+        for entry in entries {
+            let entry = entry.expect("an entry");
+            if entry.path().is_file() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                assert!(names.contains(&name), "{name} is not among {names:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn stripping_and_copying() {
+    let bench = Bench::new();
+    for line in [
+        "strip prog",
+        "strip -g old.a",
+        "strip --strip-unneeded one.o main.o",
+        "strip -o stripped prog.0600",
+        "strip -s -o prog.0600 prog",
+        "strip -o empty prog",
+        "strip set",
+        "strip -R .comment -o set set",
+        "objcopy --only-keep-debug prog prog.debug",
+        "objcopy --strip-debug --add-gnu-debuglink=prog.debug prog",
+        "objcopy -O binary --only-section=.text prog prog.bin",
+        "objcopy -I binary -O elf64-x86-64 -B i386:x86-64 symbols symbols.o",
+        "objcopy --add-section .extra=symbols one.o extra.o",
+        "objcopy --update-section .extra=members extra.o",
+        "objcopy --dump-section .text=text.bin main.o main2.o",
+        "objcopy --localize-symbols symbols main.o",
+        "objcopy main.o prog.0600",
+    ] {
+        let inference = bench.check(line);
+        assert!(!inference.shape.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn shapes_do_not_hold_names() {
+    let bench = Bench::new();
+    let shape = |line: &str| bench.0.thunk(line).shape;
+    assert_eq!(shape("ar rcs a.a one.o"), shape("ar rcs b.a main.o one.o"));
+    assert_ne!(shape("ar rcs a.a one.o"), shape("ar rc a.a one.o"));
+    assert_eq!(shape("strip one.o"), shape("strip main.o"));
+    assert_ne!(shape("strip one.o"), shape("strip -g one.o"));
+}
+
+#[test]
+fn what_runs_natively() {
+    let bench = Bench::new();
+    for (line, kind) in [
+        ("ar t old.a", "reads-only"),
+        ("ar p old.a", "reads-only"),
+        ("ar x old.a", "unmodelled-option"),
+        ("ar rcU old.a one.o", "times"),
+        ("ar rcT new.a one.o", "unmodelled-option"),
+        ("ar rc thin.a main.o", "footprint"),
+        ("ar rc new.a nowhere.o", "input"),
+        ("ar rc new.a dir", "input"),
+        ("ar rc dir one.o", "output-kind"),
+        ("ar rc nowhere/new.a one.o", "input"),
+        ("ar d nowhere.a one.o", "input"),
+        ("ar -M", "unmodelled-option"),
+        ("ar --version", "probe-version"),
+        ("ar rcZ new.a one.o", "unknown-option"),
+        ("nm prog", "reads-only"),
+        ("ranlib -t old.a", "unmodelled-option"),
+        ("ranlib nowhere.a", "input"),
+        ("strip -p prog", "times"),
+        ("strip nowhere", "input"),
+        ("strip --strip-everything prog", "unknown-option"),
+        ("strip -o out prog set", "usage"),
+        ("strip -o /dev/null prog", "output-kind"),
+        ("objcopy --dump-section .text=/dev/stdout prog", "output-kind"),
+        ("objcopy --redefine-syms=nowhere prog", "input"),
+        ("objcopy", "usage"),
+    ] {
+        assert_eq!(bench.0.reason(line), kind, "{line}");
+    }
+}
