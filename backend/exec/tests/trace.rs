@@ -59,6 +59,12 @@ impl Find for Trace {
     }
 }
 
+/// Whether a process is no more, or is only waiting for init to look at it.
+fn is_dead(pid: &str) -> bool {
+    let state = fs::read_to_string(Path::new("/proc").join(pid.trim()).join("stat")).unwrap_or_default();
+    state.is_empty() || state.contains(") Z ") || state.contains(") X ")
+}
+
 /// `a.c`, which includes a header that only the second of two directories has.
 fn project(dir: &Path) {
     fs::create_dir(dir.join("first")).unwrap();
@@ -294,7 +300,55 @@ fn what_outlives_the_command_is_killed_and_counted() {
     let done = sh(&dir, "sh -c 'echo $$ >pid; echo >ready; exec sleep 1000' & until test -f ready; do :; done");
     assert_eq!((done.exit, done.survivors), (Exit::Code(0), 1));
     let pid = fs::read_to_string(dir.join("pid")).unwrap();
-    assert!(!Path::new("/proc").join(pid.trim()).exists(), "{pid} lives");
+    assert!(is_dead(&pid), "{pid} lives");
+}
+
+#[test]
+fn a_stopped_process_waits_until_it_is_continued() {
+    let (_keep, dir) = directory();
+    let source = r#"
+        #include <signal.h>
+        #include <sys/wait.h>
+        #include <unistd.h>
+        int main(void) {
+            int status;
+            pid_t child = fork();
+            if (child == 0) { raise(SIGSTOP); _exit(6); }
+            if (waitpid(child, &status, WUNTRACED) != child || !WIFSTOPPED(status)) return 1;
+            kill(child, SIGCONT);
+            if (waitpid(child, &status, 0) != child || !WIFEXITED(status)) return 2;
+            return WEXITSTATUS(status);
+        }"#;
+    fs::write(dir.join("s.c"), source).unwrap();
+    assert_eq!(trace(&dir, &["gcc", "s.c", "-o", "s"]).exit, Exit::Code(0));
+    assert_eq!(trace(&dir, &["./s"]).exit, Exit::Code(6));
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn calls_of_another_machine_are_an_error_and_leave_nothing_running() {
+    let (_keep, dir) = directory();
+    // getpid by the 32-bit gate, after a child was started that would run on.
+    let source = r#"
+        #include <stdio.h>
+        #include <unistd.h>
+        int main(void) {
+            int ready[2]; char byte;
+            pipe(ready);
+            if (fork() == 0) {
+                FILE *f = fopen("pid", "w"); fprintf(f, "%d", getpid()); fclose(f);
+                write(ready[1], "", 1);
+                for (;;) pause();
+            }
+            read(ready[0], &byte, 1);
+            int number = 20;
+            __asm__ volatile("int $0x80" : "+a"(number));
+            return 0;
+        }"#;
+    fs::write(dir.join("f.c"), source).unwrap();
+    assert_eq!(trace(&dir, &["gcc", "-w", "f.c", "-o", "f"]).exit, Exit::Code(0));
+    assert!(matches!(run(&command(&dir, &["./f"])), Err(TraceError::ForeignCalls)));
+    assert!(is_dead(&fs::read_to_string(dir.join("pid")).unwrap()));
 }
 
 #[test]
