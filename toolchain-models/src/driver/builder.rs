@@ -20,7 +20,7 @@ pub(crate) struct Builder<'a> {
     pub(crate) world: &'a dyn World,
     pub(crate) env: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(crate) timestamps: bool,
-    inputs: BTreeSet<Input>,
+    inputs: Inputs,
     outputs: Vec<OutputSpec>,
     steps: Vec<Step>,
     tools: BTreeSet<PathBuf>,
@@ -121,7 +121,7 @@ impl<'a> Builder<'a> {
         if self.outputs.is_empty() {
             return Err(Reason::new(ReasonKind::ReadsOnly, "writes no file"));
         }
-        if let Some(both) = self.outputs.iter().find(|output| self.inputs.contains(&Input::File(output.path.clone()))) {
+        if let Some(both) = self.outputs.iter().find(|output| self.inputs.has_file(&output.path)) {
             return Err(Reason::new(ReasonKind::Input, format!("{}: is read and written", both.path.display())));
         }
         self.inputs.insert(Input::Dir(self.req.cwd.clone()));
@@ -139,11 +139,45 @@ impl<'a> Builder<'a> {
             env: self.env,
             cwd: self.req.cwd.clone(),
             umask: self.req.umask,
-            inputs: self.inputs.into_iter().collect(),
+            inputs: self.inputs.sorted(),
             outputs: self.outputs,
             shape: digest.digest().iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
             timestamps: self.timestamps,
         })
+    }
+}
+
+/// Inputs without doubles, kept by their bytes: comparing paths component by component is slow.
+#[derive(Default)]
+struct Inputs {
+    files: BTreeSet<OsString>,
+    dirs: BTreeSet<OsString>,
+    in_place: BTreeSet<OsString>,
+}
+
+impl Inputs {
+    fn insert(&mut self, input: Input) {
+        match input {
+            Input::File(path) => self.files.insert(path.into_os_string()),
+            Input::Dir(path) => self.dirs.insert(path.into_os_string()),
+            Input::InPlace(path) => self.in_place.insert(path.into_os_string()),
+        };
+    }
+
+    fn extend(&mut self, inputs: impl IntoIterator<Item = Input>) {
+        for input in inputs {
+            self.insert(input);
+        }
+    }
+
+    fn has_file(&self, path: &Path) -> bool {
+        self.files.contains(path.as_os_str())
+    }
+
+    fn sorted(self) -> Vec<Input> {
+        let files = self.files.into_iter().map(|path| Input::File(path.into()));
+        let dirs = self.dirs.into_iter().map(|path| Input::Dir(path.into()));
+        files.chain(dirs).chain(self.in_place.into_iter().map(|path| Input::InPlace(path.into()))).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Knows nothing of where the search path comes from.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -26,7 +26,7 @@ pub(crate) struct Chain {
 #[derive(Default, Debug)]
 pub(crate) struct Reached {
     /// Files, as the preprocessor would spell them.
-    pub(crate) files: BTreeSet<PathBuf>,
+    pub(crate) files: BTreeSet<OsString>,
     /// A file with an include that a macro computes.
     pub(crate) computed: Option<PathBuf>,
     /// A file that uses the clock.
@@ -45,7 +45,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) chain: &'a Chain,
     pub(crate) flavour: Flavour,
     reached: Reached,
-    seen: HashSet<(PathBuf, Option<usize>)>,
+    seen: HashSet<(OsString, Option<usize>)>,
     found: HashMap<(usize, Vec<u8>), Option<Rc<Hit>>>,
     queue: Vec<Rc<Hit>>,
 }
@@ -128,7 +128,7 @@ impl<'a> Walk<'a> {
     }
 
     fn enter(&mut self, hit: &Rc<Hit>, main: bool) -> Result<(), Reason> {
-        if !self.seen.insert((hit.path.clone(), hit.dir)) {
+        if !self.seen.insert((hit.path.clone().into_os_string(), hit.dir)) {
             return Ok(());
         }
         let lexed = self.words(hit)?;
@@ -140,7 +140,7 @@ impl<'a> Walk<'a> {
 
     /// Takes in a file and what it says, but for its includes.
     fn words(&mut self, hit: &Hit) -> Result<Arc<Lexed>, Reason> {
-        self.reached.files.insert(hit.path.clone());
+        self.reached.files.insert(hit.path.clone().into_os_string());
         let absolute = self.cwd.join(&hit.path);
         let lexed =
             self.headers.lexed(&absolute, hit.stat, self.flavour, self.world).map_err(|error| io(&absolute, &error))?;
@@ -185,8 +185,8 @@ impl<'a> Walk<'a> {
             }
         }
         if operand.probe {
-            self.reached.files.insert(hit.path.clone());
-        } else if !self.seen.contains(&(hit.path.clone(), hit.dir)) {
+            self.reached.files.insert(hit.path.clone().into_os_string());
+        } else if !self.seen.contains(&(hit.path.clone().into_os_string(), hit.dir)) {
             self.queue.push(hit);
         }
         Ok(())
