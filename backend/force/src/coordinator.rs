@@ -161,7 +161,11 @@ impl Coordinator {
         options: ForceOptions,
         progress: Option<&mut dyn FnMut(Progress)>,
     ) -> Vec<Arc<Forced>> {
-        let nobody = |why: Outcome| vec![Arc::new(Forced::without_run(why)); roots.len()];
+        let all = roots.len();
+        let nobody = |why: Outcome| {
+            let answer = Arc::new(Forced::without_run(why));
+            vec![answer; all]
+        };
         let stopped = nobody(Outcome::CouldNotRun("the coordinator has stopped".to_owned()));
         if options.cancel.is_cancelled() {
             return nobody(Outcome::Cancelled);

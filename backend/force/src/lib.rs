@@ -48,8 +48,8 @@ mod shared;
 pub use cancel::Cancel;
 pub use coordinator::{Coordinator, CoordinatorOptions, ForceOptions};
 pub use counters::Counters;
-/// Runs a real tool under a tracer, for audits; here because sessions know executors only through this crate.
-pub use gg_exec::trace;
 pub use engine::local::LocalEngine;
 pub use engine::{Engine, Finished, Job, JobId};
+/// Runs a real tool under a tracer, for audits; here because sessions know executors only through this crate.
+pub use gg_exec::trace;
 pub use outcome::{Event, Forced, Outcome, Progress};

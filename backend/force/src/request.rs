@@ -394,7 +394,7 @@ impl Request {
                 forced.outcome = Outcome::CouldNotRun(why);
                 return forced;
             };
-            record.outputs.insert(tag, made.clone());
+            record.outputs.insert(tag, *made);
         }
         forced.outcome = Outcome::Done(Arc::new(record));
         forced
@@ -476,7 +476,7 @@ fn made_leaf(shared: &Shared, graph: &Graph, output: &OutputName) -> Result<Leaf
         return Err(format!("{output} is not forced"));
     };
     if let Some(made) = record.outputs.get(&output.tag) {
-        return Ok(Leaf::Made(made.clone()));
+        return Ok(Leaf::Made(*made));
     }
     let thunk = shared.thunk(&output.thunk)?;
     match thunk.outputs.iter().find(|o| o.tag == output.tag) {

@@ -71,22 +71,3 @@ fn a_graph_is_cancelled_with_all_that_waits() {
     bench.engine.release();
     assert_eq!(bench.engine.total(), 0);
 }
-
-#[test]
-fn a_coordinator_that_goes_away_stops_what_runs() {
-    let bench = Bench::with_slots(1);
-    bench.engine.hold();
-    let thunk = bench.thunk("cat", "x", &[]);
-    let cancel = Cancel::new();
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            bench.engine.wait_held(1);
-            cancel.cancel();
-        });
-        bench.coordinator.force(&thunk, cancelled_by(&cancel));
-    });
-    let engine = bench.engine.clone();
-    drop(bench);
-    engine.wait_cancelled(1);
-    assert_eq!(engine.total(), 0);
-}

@@ -31,7 +31,8 @@ impl Bench {
 
     /// A coordinator on the engines that `engines` makes of the fake one.
     pub fn with(slots: usize, engines: impl FnOnce(Arc<dyn Engine>) -> Vec<Arc<dyn Engine>>) -> Bench {
-        let dir = tempfile::tempdir().unwrap();
+        // In memory where that is possible: some of these tests make many thousands of files.
+        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let store = LocalStore::open(dir.path()).unwrap();
         let memo = Memo::open(&store).unwrap();
         let engine = Arc::new(FakeEngine::new("fake", &store, slots));
