@@ -57,7 +57,7 @@ pub struct Trace {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Access {
     /// The absolute path: joined to the process's directory or to that of the descriptor it gave, but with
-    /// symbolic links and `..` as they were. For [`AccessKind::Network`] it may be a name instead.
+    /// symbolic links and `..` as they were; `a/.` and `a` count as one path, as [`PathBuf`] compares them. For [`AccessKind::Network`] it may be a name instead.
     pub path: PathBuf,
     /// How the path was used.
     pub kind: AccessKind,
