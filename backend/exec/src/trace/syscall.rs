@@ -113,7 +113,7 @@ static COMMON: &[(libc::c_long, Shape)] = &[
     (libc::SYS_mknodat,     at(Verb::Write)),
     (libc::SYS_mkdirat,     at(Verb::Mkdir)),
     (libc::SYS_unlinkat,    at(Verb::Remove)),
-    (libc::SYS_renameat,    Shape::Rename { from: (Some(0), 1), to: (Some(2), 3) }),
+    (SYS_RENAMEAT,          Shape::Rename { from: (Some(0), 1), to: (Some(2), 3) }),
     (libc::SYS_renameat2,   Shape::Rename { from: (Some(0), 1), to: (Some(2), 3) }),
     (libc::SYS_linkat,      Shape::Link { from: (Some(0), 1), to: (Some(2), 3), flags: Some(4) }),
     (libc::SYS_symlinkat,   Shape::Symlink { target: 0, dir: Some(1), path: 2 }),
@@ -133,6 +133,11 @@ static COMMON: &[(libc::c_long, Shape)] = &[
     (libc::SYS_connect,     Shape::Connect),
     (libc::SYS_bind,        Shape::Bind),
 ];
+
+#[cfg(target_arch = "aarch64")]
+const SYS_RENAMEAT: libc::c_long = 38;
+#[cfg(not(target_arch = "aarch64"))]
+const SYS_RENAMEAT: libc::c_long = libc::SYS_renameat;
 
 /// `fchmodat2` has the same number everywhere.
 const SYS_FCHMODAT2: libc::c_long = 452;
