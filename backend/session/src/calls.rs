@@ -64,14 +64,14 @@ impl Calls {
 
     /// What is kept under a key; a file that cannot be read as such is none.
     pub fn get(&self, key: &ValueName) -> Option<Call> {
-        serde_json::from_slice(&std::fs::read(self.path(key)).ok()?).ok()
+        postcard::from_bytes(&std::fs::read(self.path(key)).ok()?).ok()
     }
 
     pub fn put(&self, key: &ValueName, call: &Call) -> io::Result<()> {
         let path = self.path(key);
         std::fs::create_dir_all(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
         let temp = path.with_extension(format!("{}-{:?}", std::process::id(), std::thread::current().id()));
-        std::fs::write(&temp, serde_json::to_vec(call)?)?;
+        std::fs::write(&temp, postcard::to_stdvec(call).map_err(io::Error::other)?)?;
         std::fs::rename(&temp, &path)
     }
 }

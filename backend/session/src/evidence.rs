@@ -5,7 +5,7 @@
 //! whether something other than a file is in the way), files by their state, or by their content where
 //! the content was taken.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use gg_models::{FileKind, Stat};
-use gg_thunk::{NameHasher, ValueName};
+use gg_thunk::{Bytes, NameHasher, ValueName};
 use serde::{Deserialize, Serialize};
 
 /// How a path was looked at.
@@ -36,49 +36,145 @@ pub(crate) enum Found {
     /// Whatever is there, so long as it is no directory, link or device.
     AnyFileOrNone,
     /// The names in a directory, sorted, by their digest.
-    Names(String),
-    Link(Vec<u8>),
+    Names([u8; 32]),
+    Link(Bytes),
     File {
         mode: u32,
-        size: u64,
-        dev: u64,
-        ino: u64,
-        mtime_ns: i128,
-        ctime_ns: i128,
-        content: Option<String>,
+        state: State,
+        /// The digest of its content, where that was taken.
+        content: Option<[u8; 32]>,
     },
+}
+
+/// What changes with a file's content, or with a directory's names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct State {
+    dev: u64,
+    ino: u64,
+    size: u64,
+    mtime_ns: i128,
+    ctime_ns: i128,
+}
+
+impl State {
+    pub fn of(stat: &Stat) -> State {
+        let Stat { dev, ino, size, mtime_ns, ctime_ns, .. } = *stat;
+        State { dev, ino, size, mtime_ns, ctime_ns }
+    }
 }
 
 /// One look-up and its answer.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Item {
-    #[serde(with = "serde_bytes_vec")]
-    pub path: Vec<u8>,
+    pub path: Bytes,
     pub look: Look,
     pub found: Found,
+}
+
+/// Names that a directory did not have.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Absent {
+    dir: Bytes,
+    /// The directory's state: while it is the same, so are its names. None if it was changed so shortly before the
+    /// look-ups that a later change could leave the same times.
+    state: Option<State>,
+    names: Vec<Bytes>,
 }
 
 /// All look-ups of one inference, each once.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Evidence {
-    pub items: Vec<Item>,
+    items: Vec<Item>,
+    absent: Vec<Absent>,
 }
 
+/// A directory's times prove its names if they are this much older than the first look-up. File systems with coarser
+/// clocks are two seconds off at most.
+const SETTLED_NS: i128 = 3_000_000_000;
+
 impl Evidence {
-    /// What is written is not looked at for its content: an output that is also read keeps its state.
-    pub fn relax_outputs(&mut self, outputs: &HashSet<PathBuf>) {
-        for item in &mut self.items {
-            let fits = matches!(item.found, Found::Absent | Found::File { content: None, .. });
-            if fits && outputs.contains(Path::new(OsStr::from_bytes(&item.path))) {
-                item.found = Found::AnyFileOrNone;
+    /// Gathers look-ups. `begun` is the time before the first of them, in nanoseconds since 1970. What is written is
+    /// not looked at for its content: an output that is not also read may be there or not.
+    pub fn gather(items: Vec<Item>, outputs: &HashSet<PathBuf>, begun: i128) -> Evidence {
+        let plain: HashSet<Bytes> = items
+            .iter()
+            .filter(|item| item.look == Look::Own && matches!(item.found, Found::File { .. } | Found::Dir))
+            .map(|item| item.path.clone())
+            .collect();
+        let mut kept = Vec::new();
+        let mut dirs: BTreeMap<Bytes, BTreeSet<Bytes>> = BTreeMap::new();
+        let mut there: HashMap<PathBuf, bool> = HashMap::new();
+        for mut item in items {
+            let path = Path::new(OsStr::from_bytes(&item.path));
+            let output = outputs.contains(path);
+            match item.found {
+                Found::Absent | Found::File { content: None, .. } if output => {
+                    item.found = Found::AnyFileOrNone;
+                    kept.push(item);
+                }
+                Found::Absent => {
+                    let (dir, name) = first_absent(path, &mut there);
+                    dirs.entry(dir.as_os_str().as_bytes().to_vec()).or_default().insert(name.as_bytes().to_vec());
+                }
+                // What the links lead to is the file itself, whose state is kept already.
+                Found::File { content: None, .. } | Found::Dir
+                    if item.look == Look::Followed && plain.contains(&item.path) => {}
+                _ => kept.push(item),
             }
         }
+        let absent = dirs.into_iter().map(|(dir, names)| {
+            let stat = look(Path::new(OsStr::from_bytes(&dir)), Look::Followed).ok().flatten();
+            let settled = |stat: &Stat| begun - stat.mtime_ns.max(stat.ctime_ns) > SETTLED_NS;
+            let state = stat.filter(settled).map(|stat| State::of(&stat));
+            Absent { dir, state, names: names.into_iter().collect() }
+        });
+        let absent = absent.collect();
+        Evidence { items: kept, absent }
     }
 
     /// Whether every look-up would be answered as it was. `content` gives a file's value by its state,
     /// reading it if need be.
     pub fn holds(&self, content: &dyn Fn(&Path, &Stat) -> Option<ValueName>) -> bool {
-        self.items.iter().all(|item| item.holds(content))
+        self.absent.iter().all(Absent::holds) && self.items.iter().all(|item| item.holds(content))
+    }
+}
+
+/// The first part of an absent path that is absent, as its directory and its name: while that is not there,
+/// nothing below it is.
+fn first_absent<'p>(path: &'p Path, there: &mut HashMap<PathBuf, bool>) -> (&'p Path, &'p OsStr) {
+    let mut at = path;
+    while let (Some(dir), Some(name)) = (at.parent(), at.file_name()) {
+        let exists = match there.get(dir) {
+            Some(known) => *known,
+            None => {
+                let exists = !matches!(look(dir, Look::Followed), Ok(None));
+                there.insert(dir.to_owned(), exists);
+                exists
+            }
+        };
+        if exists {
+            return (dir, name);
+        }
+        at = dir;
+    }
+    // A path that ends in `..` has no name of its own; it is looked up whole.
+    (path, OsStr::new(""))
+}
+
+impl Absent {
+    fn holds(&self) -> bool {
+        let dir = Path::new(OsStr::from_bytes(&self.dir));
+        if let Some(state) = &self.state
+            && let Ok(Some(now)) = look(dir, Look::Followed)
+            && State::of(&now) == *state
+        {
+            return true;
+        }
+        let gone = |name: &Bytes| match name.as_slice() {
+            b"" => matches!(look(dir, Look::Own), Ok(None)),
+            name => matches!(look(&dir.join(OsStr::from_bytes(name)), Look::Own), Ok(None)),
+        };
+        self.names.iter().all(gone)
     }
 }
 
@@ -98,17 +194,15 @@ impl Item {
                 stat.kind == FileKind::Symlink
                     && std::fs::read_link(path).is_ok_and(|now| now.as_os_str().as_bytes() == to)
             }
-            (Found::File { mode, size, dev, ino, mtime_ns, ctime_ns, content: taken }, Some(stat)) => {
-                if stat.kind != FileKind::File || stat.mode != *mode || stat.size != *size {
+            (Found::File { mode, state, content: taken }, Some(stat)) => {
+                if stat.kind != FileKind::File || stat.mode != *mode || stat.size != state.size {
                     return false;
                 }
-                let same =
-                    stat.dev == *dev && stat.ino == *ino && stat.mtime_ns == *mtime_ns && stat.ctime_ns == *ctime_ns;
                 match taken {
                     // A state that was seen within the clock's grain says nothing: the cache behind
                     // `content` keeps no such state, and reads.
-                    Some(name) => content(path, &stat).is_some_and(|now| now.to_string() == *name),
-                    None => same,
+                    Some(digest) => content(path, &stat) == Some(ValueName::new(*digest, stat.size)),
+                    None => State::of(&stat) == *state,
                 }
             }
             _ => false,
@@ -142,7 +236,7 @@ pub(crate) fn names_found(names: Option<&[OsString]>) -> Found {
         // A name holds no '/': two listings never run together.
         hasher.update(b"/");
     }
-    Found::Names(hasher.value_name().to_string())
+    Found::Names(*hasher.value_name().digest())
 }
 
 fn unless_absent<T>(result: io::Result<T>) -> io::Result<Option<T>> {
@@ -176,32 +270,6 @@ pub(crate) fn stat_of(meta: &std::fs::Metadata) -> Stat {
     }
 }
 
-/// Paths that are UTF-8 are kept as text: the record is JSON.
-mod serde_bytes_vec {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Text(String),
-        Bytes(Vec<u8>),
-    }
-
-    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => to.serialize_str(text),
-            Err(_) => Either::Bytes(bytes.to_vec()).serialize(to),
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-        Ok(match Either::deserialize(from)? {
-            Either::Text(text) => text.into_bytes(),
-            Either::Bytes(bytes) => bytes,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,27 +285,27 @@ mod tests {
         let file = dir.join(OsStr::from_bytes(b"a\xff.h"));
         std::fs::write(&file, "x").unwrap();
         let stat = look(&file, Look::Own).unwrap().unwrap();
-        let taken = Found::File {
-            mode: stat.mode,
-            size: stat.size,
-            dev: 0,
-            ino: 0,
-            mtime_ns: 0,
-            ctime_ns: 0,
-            content: Some(ValueName::of(b"x").to_string()),
-        };
+        let state = State { dev: 0, ino: 0, size: stat.size, mtime_ns: 0, ctime_ns: 0 };
+        let taken = Found::File { mode: stat.mode, state, content: Some(*ValueName::of(b"x").digest()) };
         let read = |path: &Path, _: &Stat| Some(ValueName::of(&std::fs::read(path).unwrap()));
-        let mut evidence = Evidence {
-            items: vec![
-                item(&file, taken),
-                item(&dir.join("gone.h"), Found::Absent),
-                item(&dir, Found::Dir),
-                item(&dir.join("a.o"), Found::Absent),
-            ],
-        };
-        evidence.relax_outputs(&HashSet::from([dir.join("a.o")]));
-        let text = serde_json::to_vec(&evidence).unwrap();
-        assert_eq!(serde_json::from_slice::<Evidence>(&text).unwrap(), evidence);
+        let items = vec![
+            item(&file, taken),
+            item(&dir.join("gone.h"), Found::Absent),
+            item(&dir.join("bits/deep/gone.h"), Found::Absent),
+            item(&dir, Found::Dir),
+            item(&dir.join("a.o"), Found::Absent),
+        ];
+        let outputs = HashSet::from([dir.join("a.o")]);
+        // The directory was made just now: only look-ups an hour from now may trust its times.
+        let hour = i128::from(3600u32) * 1_000_000_000;
+        let evidence = Evidence::gather(items.clone(), &outputs, stat.mtime_ns);
+        let settled = Evidence::gather(items, &outputs, stat.mtime_ns + hour);
+        assert_eq!(evidence.absent.len(), 1, "what is below an absent directory goes without saying");
+        assert_eq!(evidence.absent[0].names, [b"bits".to_vec(), b"gone.h".to_vec()]);
+        assert!(evidence.absent[0].state.is_none() && settled.absent[0].state.is_some());
+        let text = postcard::to_stdvec(&evidence).unwrap();
+        assert_eq!(postcard::from_bytes::<Evidence>(&text).unwrap(), evidence);
+        assert!(settled.holds(&read));
         assert!(evidence.holds(&read), "another inode with the same bytes is the same file");
         std::fs::write(dir.join("a.o"), "object").unwrap();
         assert!(evidence.holds(&read), "an output may be there");
@@ -246,6 +314,11 @@ mod tests {
         std::fs::write(&file, "x").unwrap();
         std::fs::write(dir.join("gone.h"), "").unwrap();
         assert!(!evidence.holds(&read), "a header that was not there shadows another");
+        assert!(!settled.holds(&read), "the directory's times have changed");
+        std::fs::remove_file(dir.join("gone.h")).unwrap();
+        assert!(settled.holds(&read), "the names are as they were");
+        std::fs::create_dir_all(dir.join("bits")).unwrap();
+        assert!(!evidence.holds(&read), "where a directory appears, anything may be in it");
         std::fs::remove_dir_all(dir).unwrap();
     }
 }

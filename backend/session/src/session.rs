@@ -52,6 +52,8 @@ pub struct Options {
     pub memo: Memo,
     /// Why thunks cannot be run sealed here, if they cannot: then every call is native.
     pub unsealed: Option<String>,
+    /// Paths that models are shown as absent; for the tests of the audit.
+    pub hidden: Vec<PathBuf>,
 }
 
 /// Everything that calls share.
@@ -66,6 +68,7 @@ pub struct Session {
     journal: Journal,
     hangups: Arc<Hangups>,
     unsealed: Option<String>,
+    hidden: Vec<PathBuf>,
     name: String,
     _lease: Lease,
 }
@@ -141,6 +144,7 @@ impl Session {
             journal: Journal::open(&options.gg_dir),
             hangups: Hangups::start().map_err(at)?,
             unsealed: options.unsealed,
+            hidden: options.hidden,
             name: format!("{since:020}-{}", std::process::id()),
             _lease: options.store.lease()?,
         })
@@ -295,7 +299,7 @@ impl Session {
         {
             return Ok(Known { request, thunk, shape: call.shape });
         }
-        let world = LiveWorld::new(&self.recall);
+        let world = LiveWorld::new(&self.recall, &self.hidden);
         let inference: Inference = match self.models.infer(&request, &world) {
             Verdict::Thunk(inference) => *inference,
             Verdict::RunReal(reason) => return Err(native(reason.kind.name(), reason.detail)),
@@ -303,8 +307,7 @@ impl Session {
         let thunk = Ingest::new(&self.contents, &world).thunk(&inference)?;
         let name = self.contents.store.put_thunk(&thunk).map_err(SessionError::from)?;
         let outputs: HashSet<PathBuf> = inference.outputs.iter().map(|output| output.path.clone()).collect();
-        let mut evidence = world.evidence();
-        evidence.relax_outputs(&outputs);
+        let evidence = world.evidence(&outputs);
         let call = Call { thunk: name.to_string(), shape: inference.shape.clone(), evidence };
         let kept = self.calls.put(&key, &call);
         kept.map_err(|e| SessionError::io("keeping a call in", self.contents.store.root(), e))?;

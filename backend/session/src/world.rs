@@ -4,7 +4,7 @@
 //! one view.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -12,11 +12,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use gg_models::{FileKind, RunOutput, Stat, World};
 use gg_thunk::ValueName;
 
-use crate::evidence::{Evidence, Found, Item, Look, list, look, names_found};
+use crate::evidence::{Evidence, Found, Item, Look, State, list, look, names_found};
 
 /// Where models keep plans: one file a key.
 pub(crate) struct Recall {
@@ -53,6 +54,9 @@ impl Recall {
 /// The world of one request.
 pub(crate) struct LiveWorld<'a> {
     recall: &'a Recall,
+    hidden: &'a [PathBuf],
+    /// Nanoseconds since 1970 at which nothing had been looked at yet.
+    begun: i128,
     seen: RefCell<HashMap<(PathBuf, Look), Option<Stat>>>,
     order: RefCell<Vec<(PathBuf, Look)>>,
     links: RefCell<HashMap<PathBuf, PathBuf>>,
@@ -61,9 +65,12 @@ pub(crate) struct LiveWorld<'a> {
 }
 
 impl<'a> LiveWorld<'a> {
-    pub fn new(recall: &'a Recall) -> LiveWorld<'a> {
+    /// A world in which the `hidden` paths, which are without links, are absent.
+    pub fn new(recall: &'a Recall, hidden: &'a [PathBuf]) -> LiveWorld<'a> {
         LiveWorld {
             recall,
+            hidden,
+            begun: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128),
             seen: RefCell::default(),
             order: RefCell::default(),
             links: RefCell::default(),
@@ -77,10 +84,11 @@ impl<'a> LiveWorld<'a> {
         self.contents.borrow_mut().insert(path.to_owned(), content);
     }
 
-    /// All that was asked, with its answers.
-    pub fn evidence(&self) -> Evidence {
+    /// All that was asked, with its answers; what stands at the paths of outputs counts for its kind only.
+    pub fn evidence(&self, outputs: &HashSet<PathBuf>) -> Evidence {
         let (seen, links, contents) = (self.seen.borrow(), self.links.borrow(), self.contents.borrow());
         let order = self.order.borrow();
+        let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
         let items = order.iter().map(|key| {
             let (path, look) = key;
             let found = match seen.get(key).copied().flatten() {
@@ -88,29 +96,28 @@ impl<'a> LiveWorld<'a> {
                 Some(stat) => match stat.kind {
                     FileKind::Dir => Found::Dir,
                     FileKind::Other => Found::Other,
-                    FileKind::Symlink => {
-                        Found::Link(links.get(path).map(|to| to.as_os_str().as_bytes().to_vec()).unwrap_or_default())
-                    }
+                    FileKind::Symlink => Found::Link(links.get(path).map(|to| bytes(to)).unwrap_or_default()),
                     FileKind::File => Found::File {
                         mode: stat.mode,
-                        size: stat.size,
-                        dev: stat.dev,
-                        ino: stat.ino,
-                        mtime_ns: stat.mtime_ns,
-                        ctime_ns: stat.ctime_ns,
-                        content: contents.get(path).map(ToString::to_string),
+                        state: State::of(&stat),
+                        content: contents.get(path).map(|name| *name.digest()),
                     },
                 },
             };
-            Item { path: path.as_os_str().as_bytes().to_vec(), look: *look, found }
+            Item { path: bytes(path), look: *look, found }
         });
         let listed = self.lists.borrow();
         let lists = listed.iter().map(|(path, names)| Item {
-            path: path.as_os_str().as_bytes().to_vec(),
+            path: bytes(path),
             look: Look::Listed,
             found: names_found(names.as_deref()),
         });
-        Evidence { items: items.chain(lists).collect() }
+        Evidence::gather(items.chain(lists).collect(), outputs, self.begun)
+    }
+
+    fn hides(&self, path: &Path) -> bool {
+        !self.hidden.is_empty()
+            && path.canonicalize().is_ok_and(|real| self.hidden.iter().any(|hidden| real.starts_with(hidden)))
     }
 
     fn ask(&self, path: &Path, how: Look) -> io::Result<Option<Stat>> {
@@ -118,7 +125,7 @@ impl<'a> LiveWorld<'a> {
         if let Some(answer) = self.seen.borrow().get(&key) {
             return Ok(*answer);
         }
-        let answer = look(path, how)?;
+        let answer = if self.hides(path) { None } else { look(path, how)? };
         if how == Look::Own && answer.is_some_and(|stat| stat.kind == FileKind::Symlink) {
             self.links.borrow_mut().insert(path.to_owned(), std::fs::read_link(path)?);
         }
@@ -143,6 +150,10 @@ impl World for LiveWorld<'_> {
     }
 
     fn read(&self, path: &Path) -> io::Result<Arc<[u8]>> {
+        if self.hides(path) {
+            self.ask(path, Look::Followed)?;
+            return Err(io::ErrorKind::NotFound.into());
+        }
         let bytes: Arc<[u8]> = std::fs::read(path)?.into();
         self.ask(path, Look::Followed)?;
         self.depends_on(path, ValueName::of(&bytes));
@@ -153,7 +164,10 @@ impl World for LiveWorld<'_> {
         if let Some(names) = self.lists.borrow().get(path) {
             return Ok(names.clone());
         }
-        let names = list(path)?;
+        let mut names = if self.hides(path) { None } else { list(path)? };
+        if let Some(names) = &mut names {
+            names.retain(|name| !self.hides(&path.join(name)));
+        }
         self.lists.borrow_mut().insert(path.to_owned(), names.clone());
         Ok(names)
     }
