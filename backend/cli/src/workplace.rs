@@ -64,6 +64,13 @@ impl Workplace {
         let memo = Memo::open(&store)?;
         let (coordinator, root) = self.coordinator(&store, &memo, None)?;
         let unsealed = (!root.kind.sealed()).then(|| root.refusals.join("; "));
-        Ok(Session::new(Options { gg_dir: self.gg_dir.clone(), coordinator, store, memo, unsealed })?)
+        Ok(Session::new(Options {
+            gg_dir: self.gg_dir.clone(),
+            coordinator,
+            store,
+            memo,
+            unsealed,
+            hidden: Vec::new(),
+        })?)
     }
 }

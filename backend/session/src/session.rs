@@ -342,9 +342,14 @@ impl Session {
         if known.request.stderr_is_tty && record.stderr.len() > 0 {
             return Err(native("terminal-messages", ""));
         }
+        // One file for both: only the tool itself knows in which order it spoke.
+        let [_, out, err] = &request.fds;
+        let one = out.kind != FdKind::Null && (out.dev, out.ino) == (err.dev, err.ino);
+        if one && record.stdout.len() > 0 && record.stderr.len() > 0 {
+            return Err(native("interleaved-messages", ""));
+        }
         let (stdout, stderr) = (audit::text(store, &record.stdout)?, audit::text(store, &record.stderr)?);
         place(store, &known.thunk.outputs, record)?;
-        let _ = request;
         Ok(Reply::Done { status: 0, stdout, stderr })
     }
 
