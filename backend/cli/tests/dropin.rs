@@ -1,0 +1,12 @@
+//! `CC=gg-cc make`: the real make, the real shims and a session of their own on small projects, held against plain make.
+
+#[path = "dropin/again.rs"]
+mod again;
+#[path = "dropin/alone.rs"]
+mod alone;
+#[path = "dropin/bench.rs"]
+mod bench;
+#[path = "dropin/cut_off.rs"]
+mod cut_off;
+#[path = "dropin/failing.rs"]
+mod failing;

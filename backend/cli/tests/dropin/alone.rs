@@ -1,0 +1,68 @@
+//! Where no session can be, the build passes all the same.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+
+use gg_testkit::Tree;
+
+use crate::bench::{Bench, Ended, assert_alike};
+
+fn project() -> Tree {
+    Tree::new()
+        .file("Makefile", "prog: main.o libpart.a\n\t$(CC) -o $@ $^\nlibpart.a: part.o\n\t$(AR) rcs $@ $^\n")
+        .file("main.c", "int part(void);\nint main(void) { int unused; return part(); }\n")
+        .file("part.c", "int part(void) { return 0; }\n")
+}
+
+fn assert_built(ended: &Ended) {
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    assert!(ended.tree.get("prog").is_some());
+}
+
+#[test]
+fn shims_without_gg_beside_them() {
+    let bench = Bench::without_gg(project());
+    assert_built(&bench.alike(&["CFLAGS=-Wall"]));
+    assert!(!bench.at("gg").exists());
+}
+
+#[test]
+fn a_gg_dir_that_cannot_be_made() {
+    let bench = Bench::new(project());
+    fs::write(bench.at("gg"), "a file").unwrap();
+    let ended = bench.alike(&["CFLAGS=-Wall"]);
+    fs::remove_file(bench.at("gg")).unwrap();
+    assert_built(&ended);
+}
+
+/// As another user, for whom root's rights do not count.
+#[test]
+fn a_gg_dir_that_is_read_only() {
+    const NOBODY: u32 = 65534;
+    let bench = Bench::new(project());
+    fs::create_dir(bench.at("gg")).unwrap();
+    fs::set_permissions(bench.at("gg"), Permissions::from_mode(0o555)).unwrap();
+    fs::set_permissions(bench.at(""), Permissions::from_mode(0o755)).unwrap();
+    // gg itself, as that user might not reach the target directory
+    fs::remove_file(bench.at("bin/gg")).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_gg"), bench.at("bin/gg")).unwrap();
+    let native = bench.native(&["-s"]);
+    bench.fresh();
+    let mut command = bench.command("make");
+    command.args(["-s", "CC=gg-cc", "AR=gg-ar"]);
+    if fs::metadata(bench.at("")).unwrap().uid() == 0 {
+        chown(bench.file(""), Some(NOBODY), Some(NOBODY)).unwrap();
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let output = command.output().unwrap();
+    let ended = Ended {
+        status: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        tree: Tree::read(bench.file("")).unwrap(),
+    };
+    assert_built(&ended);
+    assert_alike(&native, &ended);
+    assert_eq!(fs::read_dir(bench.at("gg")).unwrap().count(), 0);
+}
