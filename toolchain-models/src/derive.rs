@@ -55,10 +55,10 @@ struct Kept<T> {
 /// Gives the fact kept under `key` if its look-ups still hold, else works it out and keeps it.
 pub(crate) fn derive<T: Serialize + DeserializeOwned>(
     world: &dyn World,
-    key: &str,
+    key: &(impl AsRef<[u8]> + ?Sized),
     work: impl FnOnce(&dyn World) -> Result<T, Reason>,
 ) -> Result<T, Reason> {
-    let key = ValueName::of(key.as_bytes()).to_string();
+    let key = ValueName::of(key.as_ref()).to_string();
     if let Some(kept) = world.recall(&key).and_then(|bytes| serde_json::from_slice::<Kept<T>>(&bytes).ok())
         && kept.looked_up.iter().all(|(path, answer)| ask_again(world, path, answer))
     {

@@ -11,6 +11,7 @@ pub(crate) mod locale;
 mod option;
 mod plan;
 pub(crate) mod response;
+mod template;
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -34,7 +35,7 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
     for operand in &parsed.operands {
         look(world, &req.cwd.join(operand))?;
     }
-    let plan = plan::ask(req, &args, world)?;
+    let plan = template::plan(req, &args, world)?;
     let is = |name: &'static str| {
         move |command: &&plan::Command| command.argv.first().is_some_and(|exe| base_name(exe) == name.as_bytes())
     };

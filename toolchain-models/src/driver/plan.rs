@@ -37,14 +37,20 @@ impl Plan {
     }
 }
 
-/// Asks the driver of `req` for its plan of these arguments (`@file`s expanded).
-pub(crate) fn ask(req: &Request, args: &[OsString], world: &dyn World) -> Result<Plan, Reason> {
-    if let Some(arg) = args.iter().find(|arg| arg.as_bytes().contains(&b'\n') || temporary(arg.as_bytes()).is_some()) {
-        return Err(Reason::new(
+/// Refuses arguments that would look like something else in the answer.
+pub(crate) fn check(args: &[OsString]) -> Result<(), Reason> {
+    match args.iter().find(|arg| arg.as_bytes().contains(&b'\n') || temporary(arg.as_bytes()).is_some()) {
+        None => Ok(()),
+        Some(arg) => Err(Reason::new(
             ReasonKind::Plan,
             format!("{}: cannot be told from the driver's own text", arg.to_string_lossy()),
-        ));
+        )),
     }
+}
+
+/// Asks the driver of `req` for its plan of these arguments (`@file`s expanded).
+pub(crate) fn ask(req: &Request, args: &[OsString], world: &dyn World) -> Result<Plan, Reason> {
+    check(args)?;
     let mut argv = vec![req.argv.first().cloned().unwrap_or_else(|| req.tool.clone())];
     argv.extend(args.iter().filter(|arg| *arg != "-pipe").cloned());
     argv.push("-###".into());
