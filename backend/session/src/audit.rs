@@ -68,6 +68,8 @@ pub enum Difference {
     Read(PathBuf),
     /// The tool wrote a file that is no output of the thunk.
     Wrote(PathBuf),
+    /// The tool removed a file that is neither an output nor its own.
+    Removed(PathBuf),
     /// An output that the tool did not make, or made though the thunk did not.
     Made(PathBuf),
     /// An output with other bytes.
@@ -89,6 +91,7 @@ impl fmt::Display for Difference {
         match self {
             Difference::Read(path) => write!(f, "read, but not in the footprint: {}", path.display()),
             Difference::Wrote(path) => write!(f, "written, but no output: {}", path.display()),
+            Difference::Removed(path) => write!(f, "removed: {}", path.display()),
             Difference::Made(path) => write!(f, "made by only one of tool and thunk: {}", path.display()),
             Difference::Bytes(path) => write!(f, "other bytes: {}", path.display()),
             Difference::Mode(path, real, thunk) => {
@@ -127,6 +130,45 @@ pub(crate) enum ThunkEnd<'a> {
     Failed { exit: String, stderr: &'a [u8] },
 }
 
+/// What stood at the outputs' paths before the real tool ran.
+pub(crate) struct Before {
+    existing: BTreeSet<PathBuf>,
+}
+
+impl Before {
+    pub fn look(thunk: &Thunk) -> Before {
+        let paths = thunk.outputs.iter().map(|output| PathBuf::from(OsStr::from_bytes(&output.path)));
+        Before { existing: paths.filter(|path| path.symlink_metadata().is_ok()).collect() }
+    }
+}
+
+/// The driver's temporary names are random, and a thunk's are its own; two native runs differ in them too.
+fn without_temporaries(text: &[u8]) -> Vec<u8> {
+    const DIR: &[u8] = b"/tmp/";
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while at < text.len() {
+        let rest = &text[at..];
+        let name = rest.strip_prefix(DIR).and_then(|name| {
+            let taken = |n: usize, fits: fn(&u8) -> bool| name.get(2..2 + n).is_some_and(|part| part.iter().all(fits));
+            let driver = name.starts_with(b"cc") && taken(6, u8::is_ascii_alphanumeric);
+            let ours = name.starts_with(b"gg") && taken(4, u8::is_ascii_digit);
+            if driver { Some(8) } else { ours.then_some(6) }
+        });
+        match name {
+            Some(len) => {
+                out.extend_from_slice(b"/tmp/TEMPORARY");
+                at += DIR.len() + len;
+            }
+            None => {
+                out.push(text[at]);
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
 /// Compares. `exe` is the tool that was called.
 pub(crate) fn compare(
     store: &LocalStore,
@@ -134,6 +176,7 @@ pub(crate) fn compare(
     end: &ThunkEnd<'_>,
     trace: &Trace,
     exe: &Path,
+    before: &Before,
 ) -> Result<Finding, SessionError> {
     let mut found = BTreeSet::new();
     match end {
@@ -141,14 +184,14 @@ pub(crate) fn compare(
             if trace.exit != Exit::Code(0) {
                 found.insert(Difference::Exit(trace.exit.to_string(), Exit::Code(0).to_string()));
             }
-            if ValueName::of(&trace.stdout) != record.stdout {
+            if without_temporaries(&trace.stdout) != without_temporaries(&text(store, &record.stdout)?) {
                 found.insert(Difference::Stdout);
             }
-            if ValueName::of(&trace.stderr) != record.stderr {
+            if without_temporaries(&trace.stderr) != without_temporaries(&text(store, &record.stderr)?) {
                 found.insert(Difference::Stderr);
             }
             if trace.exit == Exit::Code(0) {
-                compare_outputs(thunk, record, trace, &mut found);
+                compare_outputs(thunk, record, trace, before, &mut found);
             }
         }
         ThunkEnd::Failed { exit, stderr } => {
@@ -163,7 +206,7 @@ pub(crate) fn compare(
     Ok(Finding { differences: found })
 }
 
-fn compare_outputs(thunk: &Thunk, record: &Record, trace: &Trace, found: &mut BTreeSet<Difference>) {
+fn compare_outputs(thunk: &Thunk, record: &Record, trace: &Trace, before: &Before, found: &mut BTreeSet<Difference>) {
     let written = written(trace);
     for output in &thunk.outputs {
         let path = PathBuf::from(OsStr::from_bytes(&output.path));
@@ -175,7 +218,8 @@ fn compare_outputs(thunk: &Thunk, record: &Record, trace: &Trace, found: &mut BT
                 }
                 let mode = std::fs::metadata(&path).map_or(0, |meta| meta.permissions().mode() & 0o7777);
                 // Who writes through leaves the mode of a file that was there; the thunk may not know it.
-                if mode != made.mode && output.writes == gg_thunk::Writes::Replace {
+                let kept = output.writes == gg_thunk::Writes::Through && before.existing.contains(&path);
+                if mode != made.mode && !kept {
                     found.insert(Difference::Mode(path, mode, made.mode));
                 }
             }
@@ -217,9 +261,15 @@ fn compare_footprint(
             _ => {}
         }
     }
+    for access in trace.accesses.iter().filter(|access| access.found && access.kind == AccessKind::Remove) {
+        let path = physical(&access.path);
+        if !written.contains(&path) && !outputs.contains(&path) {
+            found.insert(Difference::Removed(path));
+        }
+    }
     for path in written {
         // What is gone at the end was temporary.
-        if path.is_file() && !outputs.contains(&path) && !outside_of_footprints(&path) {
+        if path.exists() && !outputs.contains(&path) && !outside_of_footprints(&path) {
             found.insert(Difference::Wrote(path));
         }
     }
@@ -237,7 +287,7 @@ fn written(trace: &Trace) -> BTreeSet<PathBuf> {
     let mut paths = BTreeSet::new();
     for access in trace.accesses.iter().filter(|access| access.found) {
         match &access.kind {
-            AccessKind::Write => {
+            AccessKind::Write | AccessKind::Mkdir | AccessKind::Symlink { .. } => {
                 paths.insert(physical(&access.path));
             }
             AccessKind::Rename { to } | AccessKind::Link { to } => {
@@ -292,6 +342,13 @@ pub(crate) fn text(store: &LocalStore, name: &ValueName) -> Result<Vec<u8>, Sess
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn temporary_names_are_no_difference() {
+        let native = without_temporaries(b"/tmp/ccAb12xy.s:1: Warning /tmp/ccx /tmp/cc");
+        assert_eq!(native, without_temporaries(b"/tmp/gg0000.s:1: Warning /tmp/ccx /tmp/cc"));
+        assert_ne!(native, without_temporaries(b"/tmp/gg0000.s:2: Warning /tmp/ccx /tmp/cc"));
+    }
 
     #[test]
     fn policies_are_the_words_of_the_manual() {

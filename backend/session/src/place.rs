@@ -21,6 +21,13 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 /// Places every output that the record has, in the order of the thunk's outputs, so that times keep the
 /// order of the work.
 pub(crate) fn place(store: &LocalStore, outputs: &[Output], record: &Record) -> Result<(), SessionError> {
+    // Nothing is touched before all of it is known to be there, and whole.
+    for made in record.outputs.values() {
+        if store.checked_path(&made.object)?.is_none() {
+            let path = store.object_path(&made.object);
+            return Err(SessionError::Input { path, why: "has gone from the store, or was corrupt" });
+        }
+    }
     for output in outputs {
         let Some(made) = record.outputs.get(&output.tag) else { continue };
         let path = Path::new(OsStr::from_bytes(&output.path));

@@ -85,17 +85,30 @@ fn accept(place: &Place, session: &Arc<Session>, busy: &Arc<AtomicUsize>, wait: 
         return false;
     }
     let Ok((stream, _)) = place.listener.accept() else { return true };
-    let (session, counted) = (Arc::clone(session), Arc::clone(busy));
-    busy.fetch_add(1, Ordering::SeqCst);
+    let (session, counted) = (Arc::clone(session), Busy::begin(busy));
     let spawned = std::thread::Builder::new().name("call".to_owned()).spawn(move || {
+        let _counted = counted;
         converse(&session, stream);
-        counted.fetch_sub(1, Ordering::SeqCst);
     });
-    if spawned.is_err() {
-        // The stream is dropped: that shim works on its own.
-        busy.fetch_sub(1, Ordering::SeqCst);
-    }
+    // Without a thread the stream is dropped: that shim works on its own.
+    drop(spawned);
     true
+}
+
+/// One call under way; it ends with this, however its thread ends.
+struct Busy(Arc<AtomicUsize>);
+
+impl Busy {
+    fn begin(count: &Arc<AtomicUsize>) -> Busy {
+        count.fetch_add(1, Ordering::SeqCst);
+        Busy(Arc::clone(count))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// Ends the session of a `GG_DIR`, if there is one, and waits until it is gone.

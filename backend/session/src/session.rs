@@ -16,7 +16,6 @@ use gg_protocol::{FdKind, Ran, RanStatus, Reply, Request};
 use gg_store::{DigestCache, Lease, LocalStore, Memo, Record, Store as _};
 use gg_thunk::{Thunk, ThunkName};
 
-use crate::SessionError;
 use crate::audit::{self, AuditPolicy, Finding, ThunkEnd};
 use crate::calls::{Call, Calls};
 use crate::hangup::Hangups;
@@ -25,6 +24,7 @@ use crate::journal::{Journal, Line};
 use crate::place::place;
 use crate::shapes::{Shapes, Standing};
 use crate::world::{LiveWorld, Recall};
+use crate::{SessionError, sys};
 
 /// Variables that say how make or the shell was called and that no tool of a toolchain reads. They are
 /// kept from the models, so that they cannot tell one call from another.
@@ -39,6 +39,12 @@ const UNSEEN: &[&[u8]] = &[
     b"_",
     b"OLDPWD",
 ];
+
+/// Why a call is refused: its shim then says what a shell would.
+const NO_TOOL: &str = "the real tool is not on PATH";
+
+/// Messages longer than this come from the real tool: a reply has a limit.
+const MOST_MESSAGES: u64 = gg_protocol::MAX_REPLY as u64 - 4096;
 
 /// Where a session works and with what.
 pub struct Options {
@@ -84,6 +90,7 @@ pub(crate) struct Doubt {
     tool: Vec<u8>,
     shape: String,
     said: String,
+    thunk: Thunk,
 }
 
 /// A call whose thunk is known.
@@ -162,13 +169,13 @@ impl Session {
         let mut doubt = None;
         let reply = match self.serve(request, caller, &mut line, &mut doubt) {
             Ok(reply) => reply,
-            Err(Stop::NoTool) => Reply::Refused { message: "the real tool is not on PATH".to_owned() },
+            Err(Stop::NoTool) => Reply::Refused { message: NO_TOOL.to_owned() },
             Err(Stop::Native { kind, detail }) => {
                 line.native = Some(kind);
                 line.detail = Some(detail).filter(|text| !text.is_empty());
                 match self.run_real(request, doubt.is_some()) {
                     Some(reply) => reply,
-                    None => Reply::Refused { message: "the real tool is not on PATH".to_owned() },
+                    None => Reply::Refused { message: NO_TOOL.to_owned() },
                 }
             }
         };
@@ -182,40 +189,62 @@ impl Session {
         if ran.status != RanStatus::Exit(0) {
             return;
         }
-        let why = format!("the thunk failed where the tool does not: {}", doubt.said);
-        self.disable(&doubt.shape, &why, &String::from_utf8_lossy(&doubt.tool));
+        // Whatever made it fail may have passed: a full disk, a source that was being written.
+        if let Ok(Forced { outcome: Outcome::Failed { exit: trace::Exit::Code(_), .. }, .. }) =
+            self.force(&doubt.thunk, None, true)
+        {
+            let why = format!("the thunk failed where the tool does not: {}", doubt.said);
+            self.disable(&doubt.shape, &why, &String::from_utf8_lossy(&doubt.tool));
+        }
     }
 
     /// The thunk of a call, or the reason why it has none.
     pub fn describe(&self, request: &Request) -> Result<Described, String> {
-        match self.known(request) {
+        match self.known(request, false) {
             Ok(known) => Ok(Described { name: known.thunk.name(), thunk: known.thunk, shape: known.shape }),
-            Err(Stop::NoTool) => Err("the real tool is not on PATH".to_owned()),
+            Err(Stop::NoTool) => Err(NO_TOOL.to_owned()),
             Err(Stop::Native { kind, detail }) => Err(format!("{kind}: {detail}")),
         }
     }
 
     /// Runs a call both ways and tells the differences. The real tool's result is what stays.
     pub fn audit(&self, request: &Request) -> Result<Audited, SessionError> {
-        let known = match self.known(request) {
+        let known = match self.known(request, false) {
             Ok(known) => known,
             Err(stop) => {
                 let reason = match stop {
-                    Stop::NoTool => "the real tool is not on PATH".to_owned(),
+                    Stop::NoTool => NO_TOOL.to_owned(),
                     Stop::Native { kind, detail } => format!("{kind}: {detail}"),
                 };
                 return Ok(Audited { native: Some(reason), finding: Finding::default(), trace: None });
             }
         };
+        self.note(&known.shape, &known.thunk.name())?;
         let forced = self.force(&known.thunk, None, true)?;
-        match self.hold(request, &known, &forced) {
-            Ok((finding, trace)) => Ok(Audited { native: None, finding, trace: Some(trace) }),
+        let end = match &forced.outcome {
+            Outcome::Done(record) => ThunkEnd::Done(record),
+            Outcome::Failed { exit, stderr, .. } => ThunkEnd::Failed { exit: exit.to_string(), stderr },
+            other => {
+                let native = Some(format!("engine: {other:?}"));
+                return Ok(Audited { native, finding: Finding::default(), trace: None });
+            }
+        };
+        let before = audit::Before::look(&known.thunk);
+        let trace = match self.trace(request, &known) {
+            Ok(trace) => trace,
             Err(Stop::Native { kind, detail }) => {
                 let native = Some(format!("{kind}: {detail}"));
-                Ok(Audited { native, finding: Finding::default(), trace: None })
+                return Ok(Audited { native, finding: Finding::default(), trace: None });
             }
-            Err(Stop::NoTool) => Ok(Audited { native: None, finding: Finding::default(), trace: None }),
+            Err(Stop::NoTool) => {
+                return Ok(Audited { native: Some(NO_TOOL.to_owned()), finding: Finding::default(), trace: None });
+            }
+        };
+        let finding = audit::compare(&self.contents.store, &known.thunk, &end, &trace, &known.request.exe, &before)?;
+        if !finding.differences.is_empty() {
+            self.disable(&known.shape, &finding.to_string(), &String::from_utf8_lossy(&request.tool));
         }
+        Ok(Audited { native: None, finding, trace: Some(trace) })
     }
 
     fn serve(
@@ -228,39 +257,56 @@ impl Session {
         if let Some(why) = &self.unsealed {
             return Err(native("unsealed", why.clone()));
         }
-        let known = self.known(request)?;
-        if let Some(Standing::Disabled(why)) = self.shapes.standing(&known.shape) {
+        let mut known = self.known(request, false)?;
+        let standing = self.shapes.standing(&known.shape);
+        if let Some(Standing::Disabled(why)) = standing {
             return Err(native("model-disabled", why));
         }
-        line.thunk = true;
-        let name = known.thunk.name();
-        let store = &self.contents.store;
+        let policy = policy(request);
+        let mut name = known.thunk.name();
         if let Some(record) = self.remembered(&name)? {
-            line.memo = true;
-            return self.deliver(request, &known, &record);
+            // Who remembered it may not have audited.
+            if standing.is_none() && policy != AuditPolicy::Off {
+                return self.deliver_audited(request, caller, &known, &ThunkEnd::Done(&record), line);
+            }
+            let reply = self.deliver(request, caller, &known, &record)?;
+            (line.thunk, line.memo) = (true, true);
+            return Ok(reply);
         }
-        let audited = policy(request).wants(&known.thunk, self.shapes.standing(&known.shape).is_some());
-        let forced = self.force(&known.thunk, caller, false)?;
-        line.engine = Some(forced.engine.to_string()).filter(|engine| !engine.is_empty());
-        if let Outcome::Done(record) = &forced.outcome {
-            line.cpu_us = record.user_us + record.sys_us;
-            let name = forced.reduced.unwrap_or(name);
-            // Without this note a later audit could not drop the entry.
-            let note = self.shapes.remembered(&known.shape, &name);
-            note.map_err(|e| SessionError::io("noting in", store.root(), e))?;
-        }
-        if audited && matches!(forced.outcome, Outcome::Done(_) | Outcome::Failed { .. }) {
-            line.audited = true;
-            return self.deliver_audited(request, &known, &forced);
+        let audited = policy.wants(&known.thunk, standing.is_some());
+        // Noted first: whatever is in the memo can be dropped from it.
+        self.note(&known.shape, &name)?;
+        let mut forced = self.force(&known.thunk, caller, false)?;
+        if matches!(forced.outcome, Outcome::CouldNotRun(_)) {
+            // What the record of look-ups rests on may have been evicted from the store: look anew, once.
+            known = self.known(request, true)?;
+            name = known.thunk.name();
+            self.note(&known.shape, &name)?;
+            forced = self.force(&known.thunk, caller, false)?;
         }
         match &forced.outcome {
-            Outcome::Done(record) => self.deliver(request, &known, record),
-            Outcome::Failed { stderr, .. } => {
-                *doubt = Some(Doubt {
-                    tool: request.tool.clone(),
-                    shape: known.shape,
-                    said: String::from_utf8_lossy(stderr).lines().next().unwrap_or_default().to_owned(),
-                });
+            Outcome::Done(record) => {
+                line.engine = Some(forced.engine.to_string()).filter(|engine| !engine.is_empty());
+                line.cpu_us = record.user_us + record.sys_us;
+                if audited {
+                    return self.deliver_audited(request, caller, &known, &ThunkEnd::Done(record), line);
+                }
+                let reply = self.deliver(request, caller, &known, record)?;
+                line.thunk = true;
+                Ok(reply)
+            }
+            Outcome::Failed { exit, stderr, .. } => {
+                line.engine = Some(forced.engine.to_string());
+                if audited {
+                    let end = ThunkEnd::Failed { exit: exit.to_string(), stderr };
+                    return self.deliver_audited(request, caller, &known, &end, line);
+                }
+                if matches!(exit, trace::Exit::Signal(_)) {
+                    // Killed for want of memory, as like as not: that says nothing of the model.
+                    return Err(native("thunk-killed", exit.to_string()));
+                }
+                let said = String::from_utf8_lossy(stderr).lines().next().unwrap_or_default().to_owned();
+                *doubt = Some(Doubt { tool: request.tool.clone(), shape: known.shape, said, thunk: known.thunk });
                 Err(native("thunk-failed", ""))
             }
             Outcome::CouldNotRun(why) => Err(native("engine", why.clone())),
@@ -270,8 +316,14 @@ impl Session {
         }
     }
 
+    fn note(&self, shape: &str, thunk: &ThunkName) -> Result<(), SessionError> {
+        let noted = self.shapes.remembered(shape, thunk);
+        noted.map_err(|e| SessionError::io("noting in", self.contents.store.root(), e))
+    }
+
     /// From request to thunk: by what is kept of the call while it holds, else by the model.
-    fn known(&self, request: &Request) -> Result<Known, Stop> {
+    /// `anew`: by the model in any case.
+    fn known(&self, request: &Request, anew: bool) -> Result<Known, Stop> {
         let wrong_place = || native("other-root", "the caller sees another file system");
         let id = |path: &Path| std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
         let cwd = PathBuf::from(OsStr::from_bytes(&request.cwd));
@@ -282,17 +334,20 @@ impl Session {
         let exe = finder.find(&request.tool, path_of(request)).ok_or(Stop::NoTool)?;
         let os = |bytes: &Vec<u8>| OsString::from_vec(bytes.clone());
         let seen = |name: &[u8]| !UNSEEN.contains(&name) && !name.starts_with(b"GG_");
+        // The PATH of a native run: a model must not find a shim where it looks for `as`.
+        let env = real_env(request, &cwd);
         let request = gg_models::Request {
             tool: Path::new(OsStr::from_bytes(&request.tool)).file_name().unwrap_or_default().to_owned(),
             exe,
             argv: request.argv.iter().map(os).collect(),
             cwd,
-            env: request.env.iter().filter(|(k, _)| seen(k)).map(|(k, v)| (os(k), os(v))).collect(),
+            env: env.iter().filter(|(k, _)| seen(k)).map(|(k, v)| (os(k), os(v))).collect(),
             umask: request.umask,
             stderr_is_tty: request.fds[2].kind == FdKind::Tty,
         };
         let key = Calls::key(&request);
-        if let Some(call) = self.calls.get(&key)
+        if !anew
+            && let Some(call) = self.calls.get(&key)
             && let Ok(name) = call.thunk.parse::<ThunkName>()
             && call.evidence.holds(&|path, stat| self.contents.current(path, stat))
             && let Some(thunk) = self.contents.store.get_thunk(&name).map_err(SessionError::from)?
@@ -336,7 +391,13 @@ impl Session {
         Ok(self.coordinator.force(&name, options))
     }
 
-    fn deliver(&self, request: &Request, known: &Known, record: &Record) -> Result<Reply, Stop> {
+    fn deliver(
+        &self,
+        request: &Request,
+        caller: Option<&UnixStream>,
+        known: &Known,
+        record: &Record,
+    ) -> Result<Reply, Stop> {
         let store = &self.contents.store;
         // On a terminal the tool cuts, colours and links its messages to fit: it says them itself.
         if known.request.stderr_is_tty && record.stderr.len() > 0 {
@@ -348,47 +409,79 @@ impl Session {
         if one && record.stdout.len() > 0 && record.stderr.len() > 0 {
             return Err(native("interleaved-messages", ""));
         }
+        if record.stdout.len().saturating_add(record.stderr.len()) > MOST_MESSAGES {
+            return Err(native("long-messages", ""));
+        }
         let (stdout, stderr) = (audit::text(store, &record.stdout)?, audit::text(store, &record.stderr)?);
+        if caller.is_some_and(sys::is_hung_up) {
+            return Err(native("cancelled", ""));
+        }
         place(store, &known.thunk.outputs, record)?;
         Ok(Reply::Done { status: 0, stdout, stderr })
     }
 
-    /// Runs the real tool under the tracer; its result is what stands.
-    fn deliver_audited(&self, request: &Request, known: &Known, forced: &Forced) -> Result<Reply, Stop> {
-        let (finding, trace) = self.hold(request, known, forced)?;
-        let tool = String::from_utf8_lossy(&request.tool).into_owned();
-        if finding.differences.is_empty() {
-            let noted = self.shapes.sound(&known.shape);
-            noted.map_err(|e| SessionError::io("noting in", self.contents.store.root(), e))?;
-        } else {
-            self.disable(&known.shape, &finding.to_string(), &tool);
+    /// Runs the real tool under the tracer; its result is what stands. Once it has run, nothing may make it run again
+    /// that would not give the same: an archive would hold the member twice.
+    fn deliver_audited(
+        &self,
+        request: &Request,
+        caller: Option<&UnixStream>,
+        known: &Known,
+        end: &ThunkEnd<'_>,
+        line: &mut Line,
+    ) -> Result<Reply, Stop> {
+        let repeatable = !self.changes_inputs(&known.thunk)?;
+        if caller.is_some_and(sys::is_hung_up) {
+            return Err(native("cancelled", ""));
         }
+        let before = audit::Before::look(&known.thunk);
+        let trace = self.trace(request, known)?;
+        line.audited = true;
+        line.thunk = matches!(end, ThunkEnd::Done(_));
+        line.native = (!line.thunk).then(|| "thunk-failed".to_owned());
+        let tool = String::from_utf8_lossy(&request.tool).into_owned();
+        match audit::compare(&self.contents.store, &known.thunk, end, &trace, &known.request.exe, &before) {
+            Ok(finding) if !finding.differences.is_empty() => self.disable(&known.shape, &finding.to_string(), &tool),
+            // A run that failed shows too little of the model to call it sound.
+            Ok(_) if matches!(end, ThunkEnd::Done(_)) && trace.exit.success() => {
+                if let Err(e) = self.shapes.sound(&known.shape) {
+                    line.detail = Some(format!("the audit is not kept: {e}"));
+                }
+            }
+            Ok(_) => {}
+            Err(e) => line.detail = Some(format!("not compared: {e}")),
+        }
+        let messages = known.request.stderr_is_tty && !trace.stderr.is_empty();
+        let long = trace.stdout.len().saturating_add(trace.stderr.len()) as u64 > MOST_MESSAGES;
         match trace.exit {
-            _ if known.request.stderr_is_tty && !trace.stderr.is_empty() => Err(native("terminal-messages", "")),
-            trace::Exit::Code(status) => Ok(Reply::Done { status, stdout: trace.stdout, stderr: trace.stderr }),
+            _ if repeatable && (messages || long) => Err(native("terminal-messages", "")),
             // The caller has to die of it too.
-            trace::Exit::Signal(_) => Err(native("signal", "")),
+            trace::Exit::Signal(_) if repeatable => Err(native("signal", "")),
+            trace::Exit::Code(status) => Ok(Reply::Done { status, stdout: trace.stdout, stderr: trace.stderr }),
+            // As a shell puts it.
+            trace::Exit::Signal(signal) => {
+                Ok(Reply::Done { status: 128 + signal, stdout: trace.stdout, stderr: trace.stderr })
+            }
         }
     }
 
-    fn hold(&self, request: &Request, known: &Known, forced: &Forced) -> Result<(Finding, trace::Trace), Stop> {
-        let end = match &forced.outcome {
-            Outcome::Done(record) => ThunkEnd::Done(record),
-            Outcome::Failed { exit, stderr, .. } => ThunkEnd::Failed { exit: exit.to_string(), stderr },
-            Outcome::CouldNotRun(why) => return Err(native("engine", why.clone())),
-            _ => return Err(native("engine", "the thunk was not run")),
-        };
+    /// Whether a file that the thunk writes is one that it reads: then it cannot be run twice.
+    fn changes_inputs(&self, thunk: &Thunk) -> Result<bool, SessionError> {
+        let inputs = audit::flatten(&self.contents.store, &thunk.root)?;
+        let path = |output: &gg_thunk::Output| PathBuf::from(OsStr::from_bytes(&output.path));
+        Ok(thunk.outputs.iter().any(|output| inputs.contains_key(&path(output))))
+    }
+
+    fn trace(&self, request: &Request, known: &Known) -> Result<trace::Trace, Stop> {
         let env = real_env(request, &known.request.cwd);
-        let trace = trace::run(&trace::TraceCommand {
+        trace::run(&trace::TraceCommand {
             exe: known.request.exe.clone(),
             argv: known.request.argv.clone(),
             env: env.into_iter().map(|(k, v)| (OsString::from_vec(k), OsString::from_vec(v))).collect(),
             cwd: known.request.cwd.clone(),
             umask: known.request.umask,
         })
-        .map_err(|e| native("tracer", e.to_string()))?;
-        let finding = audit::compare(&self.contents.store, &known.thunk, &end, &trace, &known.request.exe)?;
-        Ok((finding, trace))
+        .map_err(|e| native("tracer", e.to_string()))
     }
 
     /// The model is no longer believed for this shape, nor is what it gave.

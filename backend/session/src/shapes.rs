@@ -22,7 +22,14 @@ pub(crate) enum Standing {
 
 pub(crate) struct Shapes {
     dir: PathBuf,
-    known: Mutex<HashMap<String, Standing>>,
+    known: Mutex<Known>,
+}
+
+/// What has been read of the verdicts' file.
+#[derive(Default)]
+struct Known {
+    standing: HashMap<String, Standing>,
+    read: u64,
 }
 
 impl Shapes {
@@ -30,43 +37,59 @@ impl Shapes {
     pub fn open(gg_dir: &Path) -> io::Result<Shapes> {
         let dir = gg_dir.join("audit");
         std::fs::create_dir_all(dir.join("thunks"))?;
-        let mut known = HashMap::new();
-        let text = match std::fs::read_to_string(dir.join("verdicts")) {
-            Ok(text) => text,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
+        let shapes = Shapes { dir, known: Mutex::default() };
+        shapes.read(&mut shapes.lock())?;
+        Ok(shapes)
+    }
+
+    /// Reads what this or another process has appended since.
+    fn read(&self, known: &mut Known) -> io::Result<()> {
+        let path = self.dir.join("verdicts");
+        let len = match std::fs::metadata(&path) {
+            Ok(meta) => meta.len(),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
             Err(e) => return Err(e),
         };
+        if len == known.read {
+            return Ok(());
+        }
+        known.standing.clear();
+        let text = if len == 0 { String::new() } else { std::fs::read_to_string(&path)? };
+        known.read = text.len() as u64;
         // A line that a killed process left torn has no known verdict and is passed over.
         for line in text.lines() {
             match line.split_once(' ') {
                 Some((shape, "sound")) => {
-                    known.entry(shape.to_owned()).or_insert(Standing::Sound);
+                    known.standing.entry(shape.to_owned()).or_insert(Standing::Sound);
                 }
                 Some((shape, rest)) if rest.starts_with("disabled ") => {
-                    known.insert(shape.to_owned(), Standing::Disabled(rest["disabled ".len()..].to_owned()));
+                    let why = rest["disabled ".len()..].to_owned();
+                    known.standing.insert(shape.to_owned(), Standing::Disabled(why));
                 }
                 _ => {}
             }
         }
-        Ok(Shapes { dir, known: Mutex::new(known) })
+        Ok(())
     }
 
     pub fn standing(&self, shape: &str) -> Option<Standing> {
-        self.lock().get(shape).cloned()
+        let mut known = self.lock();
+        // What cannot be read now was read before.
+        let _ = self.read(&mut known);
+        known.standing.get(shape).cloned()
     }
 
     pub fn sound(&self, shape: &str) -> io::Result<()> {
-        if self.lock().contains_key(shape) {
+        if self.standing(shape).is_some() {
             return Ok(());
         }
-        self.lock().insert(shape.to_owned(), Standing::Sound);
         append(&self.dir.join("verdicts"), &format!("{shape} sound\n"))
     }
 
     /// Disables a shape, and gives the thunks whose results are no longer to be believed.
     pub fn disable(&self, shape: &str, why: &str) -> io::Result<Vec<ThunkName>> {
         let why = why.replace('\n', " ");
-        self.lock().insert(shape.to_owned(), Standing::Disabled(why.clone()));
+        self.lock().standing.insert(shape.to_owned(), Standing::Disabled(why.clone()));
         append(&self.dir.join("verdicts"), &format!("{shape} disabled {why}\n"))?;
         match std::fs::read_to_string(self.thunks(shape)) {
             Ok(text) => Ok(text.lines().filter_map(|line| line.parse().ok()).collect()),
@@ -84,7 +107,7 @@ impl Shapes {
         self.dir.join("thunks").join(shape)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Standing>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

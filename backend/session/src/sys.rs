@@ -24,6 +24,11 @@ pub(crate) fn hung_up(socket: RawFd) -> bool {
     set[0].revents != 0
 }
 
+/// The same of a socket that is held.
+pub(crate) fn is_hung_up(socket: &std::os::unix::net::UnixStream) -> bool {
+    hung_up(socket.as_raw_fd())
+}
+
 /// Waits for something to read, at most this long; whether there is something.
 pub(crate) fn readable(fd: RawFd, timeout_ms: i32) -> bool {
     let mut set = [libc::pollfd { fd, events: libc::POLLIN, revents: 0 }];
