@@ -215,9 +215,10 @@ fn headers_of(
     let cwd = &builder.req.cwd;
     let forced: Vec<&OsStr> = args.forced.iter().map(OsString::as_os_str).collect();
     let mut reached = Walk::new(headers, builder.world, cwd, chain, flavour).run(main, &forced)?;
-    if reached.computed.is_some() {
-        let asked = ask_for_headers(builder, exe, args, &reached, main)?;
-        let more = Walk::new(headers, builder.world, cwd, chain, flavour).run_all(&asked)?;
+    if !reached.computed.is_empty() {
+        let asked = ask_for_headers(builder, exe, args, main)?;
+        let walk = Walk::new(headers, builder.world, cwd, chain, flavour);
+        let more = walk.run_all(&asked, &reached.computed, main)?;
         reached.files.extend(more.files);
         reached.assembler.extend(more.assembler);
         reached.timestamp |= more.timestamp;
@@ -226,38 +227,22 @@ fn headers_of(
     Ok(reached)
 }
 
-/// The list that `-M` gives, for what the scanner cannot compute.
-fn ask_for_headers(
-    builder: &Builder<'_>,
-    exe: &Path,
-    args: &Arguments,
-    reached: &Reached,
-    main: &Path,
-) -> Result<Vec<PathBuf>, Reason> {
+/// The list that `-M` gives, for what the scanner cannot compute. It is asked for each time: what it rests on is not known
+/// before the files on it are, and a file that hides one of them is not on it.
+fn ask_for_headers(builder: &Builder<'_>, exe: &Path, args: &Arguments, main: &Path) -> Result<Vec<PathBuf>, Reason> {
     let mut argv = vec![exe.as_os_str().to_owned(), "-E".into()];
     argv.extend(args.asking.iter().cloned());
-    argv.extend(["-M".into(), main.as_os_str().to_owned()]);
-    let key = format!("headers 1\0{argv:?}\0{:?}\0{}\0{:?}", builder.env, builder.req.cwd.display(), reached.files);
-    let listed: Vec<PathBuf> = derive(builder.world, &key, |world| {
-        for file in &reached.files {
-            world.stat(&builder.absolute(file)).map_err(|error| Reason::new(ReasonKind::Io, error.to_string()))?;
-        }
-        let output = world
-            .run(exe, &argv, &asking_env(builder), &builder.req.cwd)
-            .map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display())))?;
-        if output.status != Some(0) {
-            return Err(Reason::new(
-                ReasonKind::Footprint,
-                format!("{}: the compiler cannot list its headers", main.display()),
-            ));
-        }
-        let listed = prerequisites(&output.stdout);
-        for file in &listed {
-            world.stat(&builder.absolute(file)).map_err(|error| Reason::new(ReasonKind::Io, error.to_string()))?;
-        }
-        Ok(listed)
-    })?;
-    Ok(listed)
+    // Paths as they are found, so that the directory of the search path can be told from each.
+    argv.extend(["-fno-canonical-system-headers".into(), "-M".into(), main.as_os_str().to_owned()]);
+    let output = builder
+        .world
+        .run(exe, &argv, &asking_env(builder), &builder.req.cwd)
+        .map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display())))?;
+    if output.status != Some(0) {
+        let what = format!("{}: the compiler cannot list its headers", main.display());
+        return Err(Reason::new(ReasonKind::Footprint, what));
+    }
+    Ok(prerequisites(&output.stdout))
 }
 
 fn asking_env(builder: &Builder<'_>) -> Vec<(OsString, OsString)> {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,8 +27,8 @@ pub(crate) struct Chain {
 pub(crate) struct Reached {
     /// Files, as the preprocessor would spell them.
     pub(crate) files: BTreeSet<OsString>,
-    /// A file with an include that a macro computes.
-    pub(crate) computed: Option<PathBuf>,
+    /// The files with an include that a macro computes.
+    pub(crate) computed: BTreeSet<OsString>,
     /// A file that uses the clock.
     pub(crate) clock: Option<PathBuf>,
     /// Whether a file's own time is asked for.
@@ -83,7 +83,8 @@ impl<'a> Walk<'a> {
         let predefined = Operand { form: Form::Angle, next: false, name: b"stdc-predef.h".to_vec(), probe: false };
         self.include(&predefined, &main, false)?;
         self.enter(&main, true)?;
-        self.drain()
+        self.drain()?;
+        Ok(self.reached)
     }
 
     /// Looks at one file alone and follows none of its includes.
@@ -95,36 +96,70 @@ impl<'a> Walk<'a> {
         Ok(self.reached)
     }
 
-    /// Takes in files that something else says are read, and what they include.
-    pub(crate) fn run_all(mut self, paths: &[PathBuf]) -> Result<Reached, Reason> {
+    /// Takes in the files that the compiler says are read, and what they include. Which of them a macro named, and how,
+    /// is not known: so each is looked for, under each name that it may have been included by, wherever it would have
+    /// been found first: beside the files `by` with such includes and earlier on the path.
+    pub(crate) fn run_all(
+        mut self,
+        paths: &[PathBuf],
+        by: &BTreeSet<OsString>,
+        main: &Path,
+    ) -> Result<Reached, Reason> {
+        let mut names = BTreeSet::new();
         for path in paths {
-            let dir = self.place(path);
-            if let Some((index, rest)) = &dir {
-                self.search(self.chain.bracket.min(*index), rest)?;
-                self.search(0, rest)?;
-            }
-            let place = dir.map(|(index, _)| index);
-            if let Some(hit) = self.file(path.clone(), place)? {
+            let places = self.places(path);
+            for place in places.iter().map(|(index, _)| Some(*index)).chain([None]) {
+                let hit = self.file(path.clone(), place)?.ok_or_else(|| {
+                    Reason::new(ReasonKind::Footprint, format!("{}: listed as read, not a file", path.display()))
+                })?;
                 self.queue.push(Rc::new(hit));
             }
+            names.extend(places);
         }
-        self.drain()
-    }
-
-    fn drain(mut self) -> Result<Reached, Reason> {
-        while let Some(hit) = self.queue.pop() {
-            self.enter(&hit, false)?;
+        self.drain()?;
+        let beside: BTreeSet<Vec<u8>> =
+            by.iter().chain(&self.reached.computed).map(|path| dir_of(Path::new(path)).to_vec()).collect();
+        let may_be_precompiled = by.contains(main.as_os_str());
+        for (index, name) in names {
+            let candidates = beside.iter().map(|dir| [dir.as_slice(), name.as_slice()].concat());
+            for candidate in candidates.chain((0..=index).map(|earlier| self.candidate(earlier, &name))) {
+                let path = PathBuf::from(OsString::from_vec(candidate));
+                self.file(path.clone(), None)?;
+                if may_be_precompiled {
+                    self.refuse_precompiled(&path)?;
+                }
+            }
         }
         Ok(self.reached)
     }
 
-    /// The directory of the path under which a file lies, and its name from there.
-    fn place(&self, path: &Path) -> Option<(usize, Vec<u8>)> {
-        let bytes = path.as_os_str().as_bytes();
-        self.chain.dirs.iter().enumerate().find_map(|(index, dir)| {
-            let rest = bytes.strip_prefix(dir.as_os_str().as_bytes())?.strip_prefix(b"/")?;
-            Some((index, rest.to_vec()))
-        })
+    fn drain(&mut self) -> Result<(), Reason> {
+        while let Some(hit) = self.queue.pop() {
+            self.enter(&hit, false)?;
+        }
+        Ok(())
+    }
+
+    /// The directories of the path under which a listed file lies, and its name from each. A list has no leading `./`.
+    fn places(&self, path: &Path) -> Vec<(usize, Vec<u8>)> {
+        let whole = path.as_os_str().as_bytes();
+        let under = |index| {
+            let prefix = self.candidate(index, b"");
+            let rest = whole.strip_prefix(without_dots(&prefix))?;
+            let absolute = rest.is_empty() || rest.starts_with(b"/");
+            (!absolute).then(|| (index, rest.to_vec()))
+        };
+        (0..self.chain.dirs.len()).filter_map(under).collect()
+    }
+
+    /// The path that a name has in a directory of the search path.
+    fn candidate(&self, index: usize, name: &[u8]) -> Vec<u8> {
+        let mut path = self.chain.dirs[index].as_os_str().as_bytes().to_vec();
+        if path.last() != Some(&b'/') {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name);
+        path
     }
 
     fn enter(&mut self, hit: &Rc<Hit>, main: bool) -> Result<(), Reason> {
@@ -145,7 +180,7 @@ impl<'a> Walk<'a> {
         let lexed =
             self.headers.lexed(&absolute, hit.stat, self.flavour, self.world).map_err(|error| io(&absolute, &error))?;
         if lexed.computed {
-            self.reached.computed.get_or_insert_with(|| hit.path.clone());
+            self.reached.computed.insert(hit.path.clone().into_os_string());
         }
         if lexed.computed_probe {
             return Err(Reason::new(
@@ -177,12 +212,7 @@ impl<'a> Walk<'a> {
         let found = self.resolve(operand, by)?;
         let Some(hit) = found else { return Ok(()) };
         if may_be_precompiled && !operand.probe {
-            let mut precompiled = hit.path.clone().into_os_string();
-            precompiled.push(".gch");
-            let absolute = self.cwd.join(precompiled);
-            if self.world.stat(&absolute).map_err(|error| io(&absolute, &error))?.is_some() {
-                return Err(Reason::new(ReasonKind::Pch, absolute.display().to_string()));
-            }
+            self.refuse_precompiled(&hit.path)?;
         }
         if operand.probe {
             self.reached.files.insert(hit.path.clone().into_os_string());
@@ -231,18 +261,25 @@ impl<'a> Walk<'a> {
         }
         let mut found = None;
         for index in start..self.chain.dirs.len() {
-            let mut path = self.chain.dirs[index].as_os_str().as_bytes().to_vec();
-            if path.last() != Some(&b'/') {
-                path.push(b'/');
-            }
-            path.extend_from_slice(name);
-            if let Some(hit) = self.file(PathBuf::from(OsStr::from_bytes(&path)), Some(index))? {
+            let path = self.candidate(index, name);
+            if let Some(hit) = self.file(PathBuf::from(OsString::from_vec(path)), Some(index))? {
                 found = Some(Rc::new(hit));
                 break;
             }
         }
         self.found.insert(key, found.clone());
         Ok(found)
+    }
+
+    /// Fails where a file has a precompiled form beside it.
+    fn refuse_precompiled(&self, path: &Path) -> Result<(), Reason> {
+        let mut precompiled = path.as_os_str().to_owned();
+        precompiled.push(".gch");
+        let absolute = self.cwd.join(precompiled);
+        match self.world.stat(&absolute).map_err(|error| io(&absolute, &error))? {
+            Some(_) => Err(Reason::new(ReasonKind::Pch, absolute.display().to_string())),
+            None => Ok(()),
+        }
     }
 
     fn file(&self, path: PathBuf, dir: Option<usize>) -> Result<Option<Hit>, Reason> {
@@ -261,6 +298,15 @@ impl<'a> Walk<'a> {
 fn dir_of(path: &Path) -> &[u8] {
     let bytes = path.as_os_str().as_bytes();
     bytes.iter().rposition(|byte| *byte == b'/').map_or(&[], |slash| &bytes[..=slash])
+}
+
+/// A path as `-M` prints it: no `./` in front.
+fn without_dots(mut path: &[u8]) -> &[u8] {
+    while let Some(rest) = path.strip_prefix(b"./") {
+        let slashes = rest.iter().take_while(|byte| **byte == b'/').count();
+        path = &rest[slashes..];
+    }
+    path
 }
 
 fn io(path: &Path, error: &std::io::Error) -> Reason {
