@@ -13,10 +13,14 @@ fn both_ways(project: Tree) -> [Ended; 2] {
         bench.alike(args)
     });
     let stats = bench.stats();
+    // a call whose source is not there is left to the compiler at once
     let native: Vec<&String> = stats["native"].as_object().unwrap().keys().collect();
-    assert_eq!(native, ["thunk-failed"], "what fails was tried as a thunk, and nothing else ran natively");
+    assert!(
+        !native.is_empty() && native.iter().all(|why| ["thunk-failed", "input"].contains(&why.as_str())),
+        "{stats}"
+    );
+    assert!(stats["executed"]["local"].as_u64() > Some(0), "{stats}");
     assert_eq!(stats["model_misses"], json!([]));
-    assert!(stats["memo_hits"].as_u64() > Some(0), "what works came from the memo: {stats}");
     ended
 }
 
