@@ -4,9 +4,11 @@
 //! find nothing: a header that appears earlier on the path changes the answer.
 
 mod lex;
+mod once;
 mod walk;
 
 pub(crate) use lex::{Flavour, Lexed};
+pub(crate) use once::Bodies;
 pub(crate) use walk::{Chain, Reached, Walk};
 
 use std::collections::HashMap;

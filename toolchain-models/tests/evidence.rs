@@ -44,3 +44,38 @@ fn a_header_that_hides_a_computed_one_beside_its_includer() {
     bench.write("sub/foo.h", "#define FOO 2\n");
     assert!(reads(&bench.agrees("gcc -Ib -c a.c"), bench.cwd.join("sub/foo.h")));
 }
+
+#[test]
+fn files_that_are_read_once_are_told_apart_by_time() {
+    let same = "#pragma once\nstatic int x;\n";
+    let bench = Bench::new(&[
+        ("a.c", "#include \"one/x.h\"\n#include \"two/x.h\"\n"),
+        ("one/x.h", same),
+        ("two/x.h", same),
+        ("b.c", "#include \"one/x.h\"\n#include \"two/y.h\"\n"),
+        ("two/y.h", "#pragma once\nstatic int y;\n"),
+        ("c.c", "#import \"three/x.h\"\n#import \"four/x.h\"\n"),
+        ("three/x.h", "extern int z;\n"),
+        ("four/x.h", "extern int z;\n"),
+        ("d.c", "#include \"three/x.h\"\n#include \"four/x.h\"\n"),
+    ]);
+    let time = |name: &str, seconds: u64| {
+        let file = std::fs::File::options().write(true).open(bench.cwd.join(name)).expect("open a header");
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).expect("set its time");
+    };
+    let reads_both = || {
+        let native = bench.native("gcc -E a.c -o a.i");
+        let text = String::from_utf8(native.written[&bench.cwd.join("a.i")].0.clone()).expect("plain text");
+        text.matches("static int x;").count() == 2
+    };
+    // What makes the time count: gcc itself reads one of the two or both.
+    time("one/x.h", 1_000_000_000);
+    time("two/x.h", 1_000_000_000);
+    assert!(!reads_both());
+    time("two/x.h", 1_000_000_001);
+    assert!(reads_both());
+    assert!(bench.thunk("gcc -c a.c").timestamps);
+    assert!(!bench.thunk("gcc -c b.c").timestamps);
+    assert!(bench.thunk("gcc -w -c c.c").timestamps);
+    assert!(!bench.thunk("gcc -c d.c").timestamps);
+}

@@ -183,7 +183,7 @@ pub(crate) fn add(
     {
         return Err(Reason::new(ReasonKind::TimeMacro, file.display().to_string()));
     }
-    builder.timestamps |= reached.timestamp;
+    builder.timestamps |= reached.timestamp || reached.bodies.may_be_taken_for_one(&builder.req.cwd, builder.world)?;
     let files: Vec<_> = reached.files.iter().map(|file| Input::File(builder.absolute(file))).collect();
     builder.add(files);
     match &args.output {
@@ -221,6 +221,7 @@ fn headers_of(
         let more = walk.run_all(&asked, &reached.computed, main)?;
         reached.files.extend(more.files);
         reached.assembler.extend(more.assembler);
+        reached.bodies.extend(more.bodies);
         reached.timestamp |= more.timestamp;
         reached.clock = reached.clock.or(more.clock);
     }

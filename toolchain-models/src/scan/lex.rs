@@ -45,6 +45,10 @@ pub(crate) struct Lexed {
     pub(crate) clock: bool,
     /// `__TIMESTAMP__`.
     pub(crate) timestamp: bool,
+    /// `#pragma once`: of files with the same bytes and times, one is read.
+    pub(crate) once: bool,
+    /// `#import`, or `_Pragma` of `once` or of what cannot be told: so it may be for any file.
+    pub(crate) any_once: bool,
     /// `#pragma GCC pch_preprocess`.
     pub(crate) pch: bool,
     /// Operands of the assembler's `.incbin` (false) and `.include` (true).
@@ -162,7 +166,11 @@ impl<'a> Lexer<'a> {
         self.line_start = false;
         self.skip_blanks();
         match self.word() {
-            b"include" | b"import" => self.include(false),
+            b"include" => self.include(false),
+            b"import" => {
+                self.found.any_once = true;
+                self.include(false);
+            }
             b"include_next" => self.include(true),
             b"pragma" => self.pragma(),
             _ => {}
@@ -193,8 +201,13 @@ impl<'a> Lexer<'a> {
 
     fn pragma(&mut self) {
         self.skip_blanks();
-        if self.word() != b"GCC" {
-            return;
+        match self.word() {
+            b"GCC" => {}
+            b"once" => {
+                self.found.once = true;
+                return;
+            }
+            _ => return,
         }
         self.skip_blanks();
         match self.word() {
@@ -208,6 +221,15 @@ impl<'a> Lexer<'a> {
             }
             _ => {}
         }
+    }
+
+    /// Behind the word `_Pragma`; its operand is left to be read as any other text.
+    fn pragma_operator(&mut self) {
+        let rest = &self.source[self.at..];
+        let rest = rest.trim_ascii_start();
+        let text = rest.strip_prefix(b"(").map_or(rest, <[u8]>::trim_ascii_start);
+        let text = text.strip_prefix(b"L").unwrap_or(text).strip_prefix(b"\"").map(<[u8]>::trim_ascii_start);
+        self.found.any_once |= text.is_none_or(|text| text.starts_with(b"once"));
     }
 
     fn rest_of_directive(&mut self) {
@@ -238,6 +260,7 @@ impl<'a> Lexer<'a> {
             match word {
                 b"__DATE__" | b"__TIME__" => self.found.clock = true,
                 b"__TIMESTAMP__" => self.found.timestamp = true,
+                b"_Pragma" => self.pragma_operator(),
                 b"__has_include" | b"__has_include__" if in_directive => self.has_include(false),
                 b"__has_include_next" | b"__has_include_next__" if in_directive => self.has_include(true),
                 b"R" | b"LR" | b"uR" | b"UR" | b"u8R" if self.peek(0) == b'"' => self.raw_string(),
@@ -436,6 +459,19 @@ mod tests {
         assert!(Lexed::of(b"#define D __TIME__", Flavour::C).clock);
         assert!(Lexed::of(b"char *d = __TIMESTAMP__;", Flavour::C).timestamp);
         assert!(!Lexed::of(b"char *d = \"__DATE__\"; // __TIME__", Flavour::C).clock);
+    }
+
+    #[test]
+    fn once() {
+        let flags = |source: &str| {
+            let lexed = Lexed::of(source.as_bytes(), Flavour::C);
+            (lexed.once, lexed.any_once)
+        };
+        assert_eq!(flags("# pragma /* x */ once\n"), (true, false));
+        for source in ["#import <a.h>\n", "_Pragma(\"once\")", "_Pragma ( \" once\")", "#define P(x) _Pragma(#x)\n"] {
+            assert_eq!(flags(source), (false, true), "{source}");
+        }
+        assert_eq!(flags("_Pragma(\"GCC poison x\") // #pragma once\n#pragma GCC once\n"), (false, false));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::Headers;
 use super::lex::{Flavour, Form, Lexed, Operand};
+use super::{Bodies, Headers};
 use crate::verdict::{Reason, ReasonKind};
 use crate::world::{FileKind, Stat, World};
 
@@ -29,6 +29,8 @@ pub(crate) struct Reached {
     pub(crate) files: BTreeSet<OsString>,
     /// The files with an include that a macro computes.
     pub(crate) computed: BTreeSet<OsString>,
+    /// The files as such.
+    pub(crate) bodies: Bodies,
     /// A file that uses the clock.
     pub(crate) clock: Option<PathBuf>,
     /// Whether a file's own time is asked for.
@@ -200,6 +202,7 @@ impl<'a> Walk<'a> {
                 format!("{}: .incbin or .include of an unknown name", hit.path.display()),
             ));
         }
+        self.reached.bodies.add(&hit.path, hit.stat, lexed.once, lexed.any_once);
         self.reached.timestamp |= lexed.timestamp;
         self.reached.assembler.extend(lexed.assembler.iter().cloned());
         Ok(lexed)
@@ -216,6 +219,7 @@ impl<'a> Walk<'a> {
         }
         if operand.probe {
             self.reached.files.insert(hit.path.clone().into_os_string());
+            self.reached.bodies.add(&hit.path, hit.stat, false, false);
         } else if !self.seen.contains(&(hit.path.clone().into_os_string(), hit.dir)) {
             self.queue.push(hit);
         }
