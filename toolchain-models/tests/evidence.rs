@@ -79,3 +79,43 @@ fn files_that_are_read_once_are_told_apart_by_time() {
     assert!(bench.thunk("gcc -w -c c.c").timestamps);
     assert!(!bench.thunk("gcc -c d.c").timestamps);
 }
+
+#[test]
+fn precompiled_headers_anywhere_on_the_way() {
+    let bench = Bench::new(&[
+        ("a.c", "#include <foo.h>\nint a = FOO;\n"),
+        ("q.c", "#include \"foo.h\"\nint a = FOO;\n"),
+        ("m.c", "#define NAME <foo.h>\n#include NAME\nint a = FOO;\n"),
+        ("a/keep", ""),
+        ("b/foo.h", "#define FOO 1\n"),
+        ("c/foo.h", "#define FOO 2\n"),
+    ]);
+    let commands =
+        ["gcc -Ia -Ib -c a.c", "gcc -Ia -Ib -c q.c", "gcc -Ia -Ib -c m.c", "gcc -Ia -Ib -include foo.h -c a.c"];
+    for command in commands {
+        bench.agrees(command);
+        let looked_up = bench.world.looked_up.take();
+        for path in ["a/foo.h.gch", "b/foo.h.gch"] {
+            assert_eq!(looked_up.get(&bench.cwd.join(path)), Some(&false), "{command}: {path}");
+        }
+    }
+    // gcc itself takes the one in `a`, where there is no such header.
+    assert_eq!(bench.native("gcc c/foo.h -o a/foo.h.gch").status, Some(0));
+    let native = bench.native("gcc -Ia -Ib -S a.c");
+    let assembly = String::from_utf8_lossy(&native.written[&bench.cwd.join("a.s")].0).into_owned();
+    assert!(assembly.contains(".long\t2"), "{assembly}");
+    for command in commands {
+        assert_eq!(bench.reason(command), "pch", "{command}");
+    }
+}
+
+#[test]
+fn paths_like_temporary_ones() {
+    let bench = Bench::new(&[("args", "-I/tmp/gg0000"), ("a.c", ""), ("a.s", "")]);
+    for command in
+        ["gcc -c a.c -o /tmp/gg0000.o", "gcc -c @args a.c", "gcc -c -Wa,-I/tmp/gg1 a.c", "as a.s -o /tmp/gg2x"]
+    {
+        assert_eq!(bench.reason(command), "plan", "{command}");
+    }
+    bench.thunk("gcc -c a.c -o /tmp/ggx.o");
+}

@@ -183,7 +183,11 @@ pub(crate) fn add(
     {
         return Err(Reason::new(ReasonKind::TimeMacro, file.display().to_string()));
     }
-    builder.timestamps |= reached.timestamp || reached.bodies.may_be_taken_for_one(&builder.req.cwd, builder.world)?;
+    if let Some(file) = &reached.timestamp {
+        // The local time of the file's last change: the zone would count, too.
+        return Err(Reason::new(ReasonKind::Times, file.display().to_string()));
+    }
+    builder.timestamps |= reached.bodies.may_be_taken_for_one(&builder.req.cwd, builder.world)?;
     let files: Vec<_> = reached.files.iter().map(|file| Input::File(builder.absolute(file))).collect();
     builder.add(files);
     match &args.output {
@@ -222,7 +226,7 @@ fn headers_of(
         reached.files.extend(more.files);
         reached.assembler.extend(more.assembler);
         reached.bodies.extend(more.bodies);
-        reached.timestamp |= more.timestamp;
+        reached.timestamp = reached.timestamp.or(more.timestamp);
         reached.clock = reached.clock.or(more.clock);
     }
     Ok(reached)

@@ -6,13 +6,14 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use super::plan::TEMPORARY;
 use crate::verdict::{Reason, ReasonKind};
 use crate::world::{FileKind, World};
 
 /// libiberty's own limit is 2,000 expansions.
 const LIMIT: usize = 2000;
 
-/// The arguments with each `@file` replaced by the file's words.
+/// The arguments with each `@file` replaced by the file's words; none may look like a temporary file of the private root.
 pub(crate) fn expand(args: &[OsString], cwd: &Path, world: &dyn World) -> Result<Vec<OsString>, Reason> {
     let mut pending: Vec<OsString> = args.iter().rev().cloned().collect();
     let mut expanded = Vec::with_capacity(args.len());
@@ -36,7 +37,17 @@ pub(crate) fn expand(args: &[OsString], cwd: &Path, world: &dyn World) -> Result
             Some(_) => return Err(Reason::new(ReasonKind::Input, format!("{}: not a regular file", path.display()))),
         }
     }
-    Ok(expanded)
+    match expanded.iter().find(|arg| arg.as_bytes().windows(TEMPORARY.len() + 1).any(looks_temporary)) {
+        None => Ok(expanded),
+        Some(arg) => Err(Reason::new(
+            ReasonKind::Plan,
+            format!("{}: cannot be told from a temporary file of the private root", arg.to_string_lossy()),
+        )),
+    }
+}
+
+fn looks_temporary(window: &[u8]) -> bool {
+    window.strip_prefix(TEMPORARY.as_bytes()).is_some_and(|rest| rest.iter().all(u8::is_ascii_digit))
 }
 
 /// Splits at white space; quotes of both kinds and backslashes protect.

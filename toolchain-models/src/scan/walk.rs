@@ -33,8 +33,8 @@ pub(crate) struct Reached {
     pub(crate) bodies: Bodies,
     /// A file that uses the clock.
     pub(crate) clock: Option<PathBuf>,
-    /// Whether a file's own time is asked for.
-    pub(crate) timestamp: bool,
+    /// A file in which the time of the file is asked for.
+    pub(crate) timestamp: Option<PathBuf>,
     /// Operands of the assembler's directives.
     pub(crate) assembler: BTreeSet<(bool, Vec<u8>)>,
 }
@@ -77,13 +77,14 @@ impl<'a> Walk<'a> {
         let Some(hit) = self.file(main.to_owned(), None)? else {
             return Err(Reason::new(ReasonKind::Input, format!("{}: not a file", main.display())));
         };
+        self.refuse_precompiled(&hit.path)?;
         let main = Rc::new(hit);
         for name in forced {
             let operand = Operand { form: Form::Quote, next: false, name: name.as_bytes().to_vec(), probe: false };
             self.include(&operand, &Hit { path: PathBuf::from("forced"), ..(*main).clone() }, true)?;
         }
         let predefined = Operand { form: Form::Angle, next: false, name: b"stdc-predef.h".to_vec(), probe: false };
-        self.include(&predefined, &main, false)?;
+        self.include(&predefined, &main, true)?;
         self.enter(&main, true)?;
         self.drain()?;
         Ok(self.reached)
@@ -203,7 +204,9 @@ impl<'a> Walk<'a> {
             ));
         }
         self.reached.bodies.add(&hit.path, hit.stat, lexed.once, lexed.any_once);
-        self.reached.timestamp |= lexed.timestamp;
+        if lexed.timestamp {
+            self.reached.timestamp.get_or_insert_with(|| hit.path.clone());
+        }
         self.reached.assembler.extend(lexed.assembler.iter().cloned());
         Ok(lexed)
     }
@@ -213,10 +216,10 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let found = self.resolve(operand, by)?;
-        let Some(hit) = found else { return Ok(()) };
-        if may_be_precompiled && !operand.probe {
-            self.refuse_precompiled(&hit.path)?;
+        if may_be_precompiled {
+            self.refuse_precompiled_on_the_way(operand, by, found.as_deref())?;
         }
+        let Some(hit) = found else { return Ok(()) };
         if operand.probe {
             self.reached.files.insert(hit.path.clone().into_os_string());
             self.reached.bodies.add(&hit.path, hit.stat, false, false);
@@ -273,6 +276,29 @@ impl<'a> Walk<'a> {
         }
         self.found.insert(key, found.clone());
         Ok(found)
+    }
+
+    /// Until the first file is included, and for questions whether there is one, cpplib tries a precompiled form in each
+    /// directory before the file itself, which need not be there.
+    fn refuse_precompiled_on_the_way(&self, operand: &Operand, by: &Hit, found: Option<&Hit>) -> Result<(), Reason> {
+        let name = operand.name.as_slice();
+        if name.starts_with(b"/") {
+            return self.refuse_precompiled(Path::new(OsStr::from_bytes(name)));
+        }
+        if operand.form == Form::Quote {
+            let beside = [dir_of(&by.path), name].concat();
+            self.refuse_precompiled(Path::new(OsStr::from_bytes(&beside)))?;
+        }
+        let start = if operand.form == Form::Angle && !operand.next { self.chain.bracket } else { 0 };
+        let end = match found {
+            Some(Hit { dir: Some(index), .. }) => index + 1,
+            Some(Hit { dir: None, .. }) => start,
+            None => self.chain.dirs.len(),
+        };
+        for index in start..end {
+            self.refuse_precompiled(Path::new(OsStr::from_bytes(&self.candidate(index, name))))?;
+        }
+        Ok(())
     }
 
     /// Fails where a file has a precompiled form beside it.
