@@ -7,6 +7,7 @@ mod closure;
 mod derive;
 mod driver;
 mod ld;
+mod memory;
 mod models;
 mod probe;
 mod request;

@@ -6,16 +6,18 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::driver;
+use crate::memory::{Memory, Remembering};
 use crate::request::Request;
 use crate::scan::Headers;
 use crate::verdict::{Reason, ReasonKind, Verdict};
 use crate::world::World;
 use crate::{binutils, probe};
 
-/// All models, with what they remember of headers in this process.
+/// All models, with what they remember of headers and of the toolchain in this process.
 #[derive(Default)]
 pub struct Models {
     headers: Headers,
+    memory: Memory,
 }
 
 impl Models {
@@ -30,6 +32,7 @@ impl Models {
         if let Some(reason) = probe::of_configure(req) {
             return Verdict::RunReal(reason);
         }
+        let world = &Remembering { inner: world, memory: &self.memory };
         match base_name(&req.tool) {
             b"gcc" | b"g++" | b"cc" | b"c++" | b"cpp" => driver::infer(req, world, &self.headers).into(),
             b"cc1" | b"cc1plus" | b"as" => driver::infer_step(req, world, &self.headers).into(),

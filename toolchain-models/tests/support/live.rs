@@ -20,7 +20,7 @@ use gg_models::{FileKind, Inference, Input, Models, Request, RunOutput, Stat, Ve
 #[derive(Default)]
 pub struct LiveWorld {
     /// Every path looked at, and whether something stood there.
-    pub looked_up: RefCell<BTreeMap<PathBuf, bool>>,
+    pub looked_up: RefCell<HashMap<PathBuf, bool>>,
     /// What was run.
     pub runs: RefCell<Vec<Vec<OsString>>>,
     kept: RefCell<HashMap<String, Vec<u8>>>,
@@ -369,7 +369,7 @@ fn lay_out(root: &Path, path: &Path, own: bool) {
 fn copy(here: &Path, there: &Path, own: bool) {
     if !own && !here.starts_with(std::env::temp_dir()) {
         let stat = stat_of(&fs::metadata(here).expect("its state"));
-        let pool = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let pool = option_env!("CARGO_TARGET_TMPDIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let kept = pool.join(format!("{}-{}-{}-{:o}", stat.dev, stat.ino, stat.mtime_ns, stat.mode));
         if !kept.exists() {
             let fresh = pool.join(format!("{}-{}.{}", stat.dev, stat.ino, std::process::id()));
