@@ -3,14 +3,14 @@
 //! Knows nothing of what the executable does, nor of what it loads later by `dlopen`.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use goblin::elf::Elf;
 use goblin::elf::dynamic::{DT_RPATH, DT_RUNPATH};
 
-use crate::derive::derive;
+use crate::derive::{derive, key_of};
 use crate::verdict::{Input, Reason, ReasonKind};
 use crate::world::{FileKind, World};
 
@@ -22,7 +22,7 @@ pub(crate) fn with_library_path(
     library_path: Option<&OsStr>,
     world: &dyn World,
 ) -> Result<Vec<Input>, Reason> {
-    let key = format!("closure 1\0{}\0{:?}", exe.display(), library_path);
+    let key = format!("closure 1\0{}\0{:?}", key_of(exe), library_path);
     let paths: Vec<PathBuf> = derive(world, &key, |world| Search::new(world, library_path)?.all(exe))?;
     Ok(paths.into_iter().map(Input::File).collect())
 }
@@ -47,7 +47,7 @@ impl Object {
                 .filter(|entry| entry.d_tag == tag)
                 .filter_map(|entry| elf.dynstrtab.get_at(usize::try_from(entry.d_val).ok()?))
                 .flat_map(|list| list.split(':'))
-                .map(|dir| PathBuf::from(expand_origin(dir, path)))
+                .map(|dir| expand_origin(dir, path))
                 .collect()
         };
         Ok(Some(Self {
@@ -60,9 +60,18 @@ impl Object {
     }
 }
 
-fn expand_origin(dir: &str, object: &Path) -> String {
-    let origin = object.parent().unwrap_or(Path::new("/")).to_string_lossy().into_owned();
-    dir.replace("${ORIGIN}", &origin).replace("$ORIGIN", &origin)
+fn expand_origin(dir: &str, object: &Path) -> PathBuf {
+    let origin = object.parent().unwrap_or(Path::new("/")).as_os_str();
+    let mut expanded = OsString::new();
+    let mut rest = dir;
+    while let Some(at) = rest.find('$') {
+        expanded.push(&rest[..at]);
+        let word = ["${ORIGIN}", "$ORIGIN"].into_iter().find(|word| rest[at..].starts_with(word));
+        expanded.push(word.map_or(OsStr::new("$"), |_| origin));
+        rest = &rest[at + word.map_or(1, str::len)..];
+    }
+    expanded.push(rest);
+    expanded.into()
 }
 
 fn io(path: &Path, error: &std::io::Error) -> Reason {

@@ -5,7 +5,9 @@
 
 use std::cell::RefCell;
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,6 +52,11 @@ impl From<Stat> for Identity {
 struct Kept<T> {
     looked_up: Vec<(PathBuf, Answer)>,
     fact: T,
+}
+
+/// A path as part of a key: two paths never give the same text.
+pub(crate) fn key_of(path: &Path) -> impl Display {
+    path.as_os_str().as_bytes().escape_ascii()
 }
 
 /// Gives the fact kept under `key` if its look-ups still hold, else works it out and keeps it.
@@ -134,5 +141,20 @@ impl World for Recorder<'_> {
 
     fn remember(&self, key: &str, value: &[u8]) {
         self.inner.remember(key, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    #[test]
+    fn keys_of_different_paths_differ() {
+        let paths = [&b"/\xff/x"[..], b"/\xfe/x", b"/\\xff/x", b"/\\\\xff/x", "/\u{fffd}/x".as_bytes()];
+        let keys: std::collections::BTreeSet<_> =
+            paths.iter().map(|path| key_of(Path::new(OsStr::from_bytes(path))).to_string()).collect();
+        assert_eq!(keys.len(), paths.len());
     }
 }

@@ -3,9 +3,11 @@
 #[path = "support/live.rs"]
 mod live;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use gg_models::{Inference, Input};
+use gg_models::{Inference, Input, Verdict};
 use live::Bench;
 
 fn reads(inference: &Inference, path: PathBuf) -> bool {
@@ -118,4 +120,30 @@ fn paths_like_temporary_ones() {
         assert_eq!(bench.reason(command), "plan", "{command}");
     }
     bench.thunk("gcc -c a.c -o /tmp/ggx.o");
+}
+
+#[test]
+fn paths_that_are_no_text() {
+    let bench = Bench::new(&[
+        ("a.s", ""),
+        ("dep.c", "int dep(void) { return 0; }\n"),
+        ("tool.c", "int dep(void);\nint main(void) { return dep(); }\n"),
+    ]);
+    assert_eq!(bench.native("gcc -shared -fPIC dep.c -o libdep.so").status, Some(0));
+    assert_eq!(bench.native("gcc tool.c -L. -ldep -Wl,-rpath,$ORIGIN/. -o as").status, Some(0));
+    for name in [&b"\xfe"[..], b"\xff"] {
+        let dir = bench.cwd.join(OsStr::from_bytes(name));
+        std::fs::create_dir(&dir).expect("make a directory");
+        for file in ["as", "libdep.so"] {
+            std::fs::copy(bench.cwd.join(file), dir.join(file)).expect("copy a file");
+        }
+        let run = std::process::Command::new(dir.join("as")).status().expect("run the tool");
+        assert!(run.success(), "the loader itself finds the library");
+        let mut request = bench.request("as a.s -o a.o");
+        request.exe = dir.join("as");
+        let Verdict::Thunk(inference) = bench.models.infer(&request, &bench.world) else {
+            panic!("no thunk for {}", dir.display())
+        };
+        assert!(reads(&inference, dir.join("as")) && reads(&inference, dir.join("libdep.so")), "{inference:?}");
+    }
 }

@@ -5,14 +5,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::derive::derive;
+use crate::derive::{derive, key_of};
 use crate::ld::thin;
 use crate::verdict::{Reason, ReasonKind};
 use crate::world::World;
 
 /// Asks the tool, once.
 pub(crate) fn by_default(exe: &Path, world: &dyn World) -> Result<bool, Reason> {
-    derive(world, &format!("deterministic 1\0{}", exe.display()), |world| {
+    derive(world, &format!("deterministic 1\0{}", key_of(exe)), |world| {
         let io = |error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display()));
         world.stat(exe).map_err(io)?;
         let argv = [exe.as_os_str().to_owned(), "--help".into()];

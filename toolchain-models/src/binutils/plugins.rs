@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use crate::closure;
-use crate::derive::derive;
+use crate::derive::{derive, key_of};
 use crate::verdict::{Input, Reason, ReasonKind};
 use crate::world::{FileKind, World};
 
@@ -46,7 +46,7 @@ pub(crate) fn inputs(
 /// makes them relative to where the tool really stands.
 fn dirs(exe: &Path, libraries: &BTreeSet<Input>, world: &dyn World) -> Result<Vec<PathBuf>, Reason> {
     let real = real_path(exe, world)?;
-    let key = format!("bfd-plugins 1\0{}", exe.display());
+    let key = format!("bfd-plugins 1\0{}", key_of(exe));
     let compiled_in: Vec<PathBuf> = derive(world, &key, |world| {
         let mut found = Vec::new();
         for input in libraries {

@@ -10,7 +10,7 @@ use gg_thunk::Writes;
 
 use super::builder::Builder;
 use super::option::{self, Effect};
-use crate::derive::derive;
+use crate::derive::{derive, key_of};
 use crate::scan::{Chain, Flavour, Headers, Reached, Walk};
 use crate::verdict::{Input, Reason, ReasonKind};
 use crate::world::{FileKind, World};
@@ -299,7 +299,7 @@ fn search_path(builder: &mut Builder<'_>, exe: &Path, args: &Arguments) -> Resul
     argv.extend(args.search.iter().cloned());
     argv.extend(["/dev/null", "-o", "/dev/null"].map(OsString::from));
     let variables: Vec<_> = SEARCH_ENV.iter().map(|name| builder.env.get(name.as_bytes())).collect();
-    let key = format!("search 1\0{argv:?}\0{variables:?}\0{}", builder.req.cwd.display());
+    let key = format!("search 1\0{argv:?}\0{variables:?}\0{}", key_of(&builder.req.cwd));
     let (quote, bracket): (Vec<PathBuf>, Vec<PathBuf>) = derive(builder.world, &key, |world| {
         look(world, exe)?;
         let output = world

@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::derive::derive;
+use crate::derive::{derive, key_of};
 use crate::ld::conf::rooted;
 use crate::ld::elf::{self, Content, Facts, Machine, Shared};
 use crate::ld::script::{self, Command};
@@ -299,7 +299,7 @@ impl<'a> Link<'a> {
         if path.extension() == Some(OsStr::new("o")) {
             return look(self.world);
         }
-        derive(self.world, &format!("ld facts 1\0{}", path.display()), look)
+        derive(self.world, &format!("ld facts 1\0{}", key_of(path)), look)
     }
 }
 

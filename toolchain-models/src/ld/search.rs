@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::derive::derive;
+use crate::derive::{derive, key_of};
 use crate::ld::elf::Machine;
 use crate::ld::script::{self, Command};
 use crate::verdict::{Reason, ReasonKind};
@@ -25,7 +25,7 @@ pub(crate) struct BuiltIn {
 
 /// Asks the linker, once for each target.
 pub(crate) fn built_in(exe: &Path, emulation: Option<&OsStr>, world: &dyn World) -> Result<BuiltIn, Reason> {
-    let key = format!("ld built in 1\0{}\0{emulation:?}", exe.display());
+    let key = format!("ld built in 1\0{}\0{emulation:?}", key_of(exe));
     derive(world, &key, |world| {
         let io = |error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display()));
         world.stat(exe).map_err(io)?;
