@@ -198,7 +198,7 @@ fn what_runs_natively() {
         ("strip --strip-everything prog", "unknown-option"),
         ("strip -o out prog set", "usage"),
         ("strip -o /dev/null prog", "output-kind"),
-        ("objcopy --dump-section .text=/dev/stdout prog", "output-kind"),
+        ("objcopy --dump-section .text=/dev/full prog", "output-kind"),
         ("objcopy --redefine-syms=nowhere prog", "input"),
         ("objcopy", "usage"),
     ] {

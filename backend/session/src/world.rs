@@ -125,7 +125,13 @@ impl<'a> LiveWorld<'a> {
         if let Some(answer) = self.seen.borrow().get(&key) {
             return Ok(*answer);
         }
-        let answer = if self.hides(path) { None } else { look(path, how)? };
+        let mut answer = if self.hides(path) { None } else { look(path, how)? };
+        if let Some(stat) = &mut answer
+            && of_the_process(path)
+            && stat.kind != FileKind::Dir
+        {
+            stat.kind = FileKind::Other;
+        }
         if how == Look::Own && answer.is_some_and(|stat| stat.kind == FileKind::Symlink) {
             self.links.borrow_mut().insert(path.to_owned(), std::fs::read_link(path)?);
         }
@@ -133,6 +139,11 @@ impl<'a> LiveWorld<'a> {
         self.seen.borrow_mut().insert(key, answer);
         Ok(answer)
     }
+}
+
+/// Whether a path may mean another file to this process than to the caller, as `/dev/stdout` does.
+fn of_the_process(path: &Path) -> bool {
+    path.starts_with("/proc") || (path.starts_with("/dev") && !path.starts_with("/dev/shm"))
 }
 
 impl World for LiveWorld<'_> {
@@ -189,5 +200,22 @@ impl World for LiveWorld<'_> {
     fn remember(&self, key: &str, value: &[u8]) {
         // A plan that cannot be kept is asked for again.
         let _ = self.recall.put(key, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_streams_are_no_files_whatever_they_are_here() {
+        let recall = Recall::new(Path::new("/nonexistent"));
+        let world = LiveWorld::new(&recall, &[]);
+        for path in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/null"] {
+            for stat in [world.stat(Path::new(path)), world.lstat(Path::new(path))] {
+                assert_eq!(stat.unwrap().map(|stat| stat.kind), Some(FileKind::Other), "{path}");
+            }
+        }
+        assert_eq!(world.stat(Path::new("/dev")).unwrap().map(|stat| stat.kind), Some(FileKind::Dir));
     }
 }
