@@ -47,7 +47,7 @@ pub(crate) enum Found {
 }
 
 /// What changes with a file's content, or with a directory's names.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(crate) struct State {
     dev: u64,
     ino: u64,
@@ -117,8 +117,7 @@ impl Evidence {
                     dirs.entry(dir.as_os_str().as_bytes().to_vec()).or_default().insert(name.as_bytes().to_vec());
                 }
                 // What the links lead to is the file itself, whose state is kept already.
-                Found::File { content: None, .. } | Found::Dir
-                    if item.look == Look::Followed && plain.contains(&item.path) => {}
+                Found::File { .. } | Found::Dir if item.look == Look::Followed && plain.contains(&item.path) => {}
                 _ => kept.push(item),
             }
         }

@@ -89,6 +89,12 @@ impl<'a> LiveWorld<'a> {
         let (seen, links, contents) = (self.seen.borrow(), self.links.borrow(), self.contents.borrow());
         let order = self.order.borrow();
         let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
+        // A file has one content, however its path is spelled: `src/../deps/x.h` was taken as `deps/x.h`.
+        let taken = |((path, _), stat): (&(PathBuf, Look), &Option<Stat>)| {
+            let stat = stat.filter(|stat| stat.kind == FileKind::File)?;
+            Some((State::of(&stat), *contents.get(path)?.digest()))
+        };
+        let taken: HashMap<State, [u8; 32]> = seen.iter().filter_map(taken).collect();
         let items = order.iter().map(|key| {
             let (path, look) = key;
             let found = match seen.get(key).copied().flatten() {
@@ -100,7 +106,7 @@ impl<'a> LiveWorld<'a> {
                     FileKind::File => Found::File {
                         mode: stat.mode,
                         state: State::of(&stat),
-                        content: contents.get(path).map(|name| *name.digest()),
+                        content: taken.get(&State::of(&stat)).copied(),
                     },
                 },
             };
@@ -217,5 +223,26 @@ mod tests {
             }
         }
         assert_eq!(world.stat(Path::new("/dev")).unwrap().map(|stat| stat.kind), Some(FileKind::Dir));
+    }
+
+    #[test]
+    fn a_file_taken_under_one_spelling_is_known_by_content_under_another() {
+        let dir = std::env::temp_dir().join(format!("gg-world-{}", std::process::id()));
+        std::fs::create_dir_all(dir.join("src")).unwrap();
+        let file = dir.join("a.h");
+        std::fs::write(&file, "x").unwrap();
+        let recall = Recall::new(Path::new("/nonexistent"));
+        let world = LiveWorld::new(&recall, &[]);
+        world.stat(&dir.join("src/../a.h")).unwrap();
+        world.lstat(&file).unwrap();
+        world.depends_on(&file, ValueName::of(b"x"));
+        let evidence = world.evidence(&HashSet::new());
+        let read = |path: &Path, _: &Stat| Some(ValueName::of(&std::fs::read(path).unwrap()));
+        std::fs::remove_file(&file).unwrap();
+        std::fs::write(&file, "x").unwrap();
+        assert!(evidence.holds(&read), "a fresh checkout has the same bytes");
+        std::fs::write(&file, "y").unwrap();
+        assert!(!evidence.holds(&read));
+        std::fs::remove_dir_all(dir).unwrap();
     }
 }
