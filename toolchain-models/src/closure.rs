@@ -3,16 +3,17 @@
 //! Knows nothing of what the executable does, nor of what it loads later by `dlopen`.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-use goblin::elf::Elf;
-use goblin::elf::dynamic::{DT_RPATH, DT_RUNPATH};
 
 use crate::derive::{derive, key_of};
 use crate::verdict::{Input, Reason, ReasonKind};
 use crate::world::{FileKind, World};
+
+mod object;
+
+use object::Object;
 
 const LOADER_CACHE: &str = "/etc/ld.so.cache";
 
@@ -22,56 +23,9 @@ pub(crate) fn with_library_path(
     library_path: Option<&OsStr>,
     world: &dyn World,
 ) -> Result<Vec<Input>, Reason> {
-    let key = format!("closure 1\0{}\0{:?}", key_of(exe), library_path);
+    let key = format!("closure 2\0{}\0{:?}", key_of(exe), library_path);
     let paths: Vec<PathBuf> = derive(world, &key, |world| Search::new(world, library_path)?.all(exe))?;
     Ok(paths.into_iter().map(Input::File).collect())
-}
-
-struct Object {
-    class: (bool, u16),
-    interpreter: Option<PathBuf>,
-    needed: Vec<Vec<u8>>,
-    rpath: Vec<PathBuf>,
-    runpath: Vec<PathBuf>,
-}
-
-impl Object {
-    fn read(path: &Path, world: &dyn World) -> Result<Option<Self>, Reason> {
-        let bytes = world.read(path).map_err(|error| io(path, &error))?;
-        let Ok(elf) = Elf::parse(&bytes) else { return Ok(None) };
-        let tagged = |tag: u64| -> Vec<PathBuf> {
-            let Some(dynamic) = &elf.dynamic else { return Vec::new() };
-            dynamic
-                .dyns
-                .iter()
-                .filter(|entry| entry.d_tag == tag)
-                .filter_map(|entry| elf.dynstrtab.get_at(usize::try_from(entry.d_val).ok()?))
-                .flat_map(|list| list.split(':'))
-                .map(|dir| expand_origin(dir, path))
-                .collect()
-        };
-        Ok(Some(Self {
-            class: (elf.is_64, elf.header.e_machine),
-            interpreter: elf.interpreter.map(PathBuf::from),
-            needed: elf.libraries.iter().map(|name| name.as_bytes().to_vec()).collect(),
-            rpath: tagged(DT_RPATH),
-            runpath: tagged(DT_RUNPATH),
-        }))
-    }
-}
-
-fn expand_origin(dir: &str, object: &Path) -> PathBuf {
-    let origin = object.parent().unwrap_or(Path::new("/")).as_os_str();
-    let mut expanded = OsString::new();
-    let mut rest = dir;
-    while let Some(at) = rest.find('$') {
-        expanded.push(&rest[..at]);
-        let word = ["${ORIGIN}", "$ORIGIN"].into_iter().find(|word| rest[at..].starts_with(word));
-        expanded.push(word.map_or(OsStr::new("$"), |_| origin));
-        rest = &rest[at + word.map_or(1, str::len)..];
-    }
-    expanded.push(rest);
-    expanded.into()
 }
 
 fn io(path: &Path, error: &std::io::Error) -> Reason {

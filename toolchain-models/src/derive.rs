@@ -125,6 +125,11 @@ impl World for Recorder<'_> {
         self.inner.read(path)
     }
 
+    fn read_at(&self, path: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        self.stat(path)?;
+        self.inner.read_at(path, offset, len)
+    }
+
     fn read_dir(&self, path: &Path) -> io::Result<Option<Vec<OsString>>> {
         let answer = self.inner.read_dir(path)?;
         self.note(path, Answer::Names(answer.clone()));

@@ -64,6 +64,10 @@ impl World for Remembering<'_> {
         self.inner.read(path)
     }
 
+    fn read_at(&self, path: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        self.inner.read_at(path, offset, len)
+    }
+
     fn read_dir(&self, path: &Path) -> io::Result<Option<Vec<OsString>>> {
         self.inner.read_dir(path)
     }

@@ -64,6 +64,10 @@ pub trait World {
     /// The content of a regular file.
     fn read(&self, path: &Path) -> io::Result<Arc<[u8]>>;
 
+    /// At most `len` bytes of a regular file from `offset` on, fewer at its end: for what stands in a few places of a
+    /// large file. The answer rests on the file's state, not on its bytes.
+    fn read_at(&self, path: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>>;
+
     /// The names in a directory, sorted, without `.` and `..`; `None` where there is no directory.
     fn read_dir(&self, path: &Path) -> io::Result<Option<Vec<OsString>>>;
 

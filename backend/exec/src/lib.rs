@@ -9,8 +9,8 @@
 //!
 //! Modes and contents are those of the tree's leaves, directories have mode 755; each path is a file of
 //! its own. Two things differ from a plain copy: a file whose time the tree does not give has one and
-//! the same time everywhere, and a file of 1 MiB or more that is not executable, has no time given and
-//! is no output shows mode 444 (it is a read-only mount of the store's object).
+//! the same time everywhere, and a file of 1 MiB or more that has no time given and is no output shows
+//! mode 555 in namespaces (it is a read-only mount of the store's object).
 //!
 //! The crate knows neither compilers nor memo, and does not judge what it has seen ([`Evidence`]).
 

@@ -29,14 +29,19 @@ impl Contents {
         self.digests.get(&identity(stat)).or_else(|| Some(self.digests.ingest(&self.store, path).ok()?.name))
     }
 
-    /// The value of a file in this state; its bytes are in the store afterwards.
+    /// The value of a file in this state; its bytes are in the store afterwards. A file that is in another state by
+    /// now is refused: what the model saw of it says nothing of these bytes.
     fn value(&self, path: &Path, stat: &Stat) -> Result<ValueName, SessionError> {
         if let Some(name) = self.digests.get(&identity(stat))
             && self.store.contains(&name)?
         {
             return Ok(name);
         }
-        Ok(self.digests.ingest(&self.store, path)?.name)
+        let ingested = self.digests.ingest(&self.store, path)?;
+        if ingested.identity != identity(stat) {
+            return Err(SessionError::Input { path: path.to_owned(), why: "changed while it was looked at" });
+        }
+        Ok(ingested.name)
     }
 }
 

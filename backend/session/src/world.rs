@@ -6,7 +6,8 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -174,6 +175,18 @@ impl World for LiveWorld<'_> {
         let bytes: Arc<[u8]> = std::fs::read(path)?.into();
         self.ask(path, Look::Followed)?;
         self.depends_on(path, ValueName::of(&bytes));
+        Ok(bytes)
+    }
+
+    fn read_at(&self, path: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        self.ask(path, Look::Followed)?;
+        if self.hides(path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.take(len as u64).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 

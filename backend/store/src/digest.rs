@@ -3,10 +3,10 @@
 
 mod log;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use gg_thunk::{Timestamp, ValueName};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -25,7 +25,15 @@ const MOST: usize = 400_000;
 
 /// A digest cache: in memory, and in a log that all processes of a `GG_DIR` append to and read. Clones share it.
 #[derive(Clone, Debug)]
-pub struct DigestCache(Arc<Mutex<State>>);
+pub struct DigestCache(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Files that are being read now, by device and inode: who wants the same one waits, instead of reading it too.
+    reading: Mutex<HashSet<(u64, u64)>>,
+    done: Condvar,
+}
 
 #[derive(Debug)]
 struct State {
@@ -61,16 +69,17 @@ impl DigestCache {
     /// The digest cache of this store. The log is read when first needed.
     pub fn open(store: &LocalStore) -> Result<DigestCache> {
         let layout = store.layout();
-        Ok(DigestCache(Arc::new(Mutex::new(State {
-            log: Log::new(&layout.digests, &layout.tmp),
-            known: HashMap::new(),
-            count: 0,
-        }))))
+        let state = State { log: Log::new(&layout.digests, &layout.tmp), known: HashMap::new(), count: 0 };
+        Ok(DigestCache(Arc::new(Shared { state: Mutex::new(state), reading: Mutex::default(), done: Condvar::new() })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The content of a file with this identity, if it is known.
     pub fn get(&self, identity: &Identity) -> Option<ValueName> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         if let Some(name) = state.find(identity) {
             return Some(name);
         }
@@ -87,7 +96,7 @@ impl DigestCache {
             return Ok(false);
         }
         let entry = Entry { identity: *identity, digest: *name.digest() };
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         state.learn(entry);
         state.log.append(&entry)?;
         Ok(true)
@@ -100,11 +109,16 @@ impl DigestCache {
         if !meta.is_file() {
             return Err(StoreError::NotAFile { path: path.to_owned() });
         }
-        let known = self.get(&Identity::of(&meta));
-        if let Some(name) = known
-            && store.contains(&name)?
-        {
-            return Ok(Ingested::new(name, &meta, false));
+        let known = || -> Result<Option<Ingested>> {
+            let Some(name) = self.get(&Identity::of(&meta)) else { return Ok(None) };
+            Ok(store.contains(&name)?.then(|| Ingested::new(name, &meta, false)))
+        };
+        if let Some(known) = known()? {
+            return Ok(known);
+        }
+        let _reading = Reading::begin(&self.0, (meta.dev(), meta.ino()));
+        if let Some(known) = known()? {
+            return Ok(known);
         }
         for _ in 0..ATTEMPTS {
             let file = open_regular(path)?;
@@ -119,6 +133,28 @@ impl DigestCache {
             }
         }
         Err(StoreError::Changing { path: path.to_owned() })
+    }
+}
+
+/// One thread's turn to read a file.
+struct Reading<'a> {
+    shared: &'a Shared,
+    file: (u64, u64),
+}
+
+impl Reading<'_> {
+    fn begin(shared: &Shared, file: (u64, u64)) -> Reading<'_> {
+        let reading = shared.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = shared.done.wait_while(reading, |reading| reading.contains(&file));
+        waited.unwrap_or_else(PoisonError::into_inner).insert(file);
+        Reading { shared, file }
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.shared.reading.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.file);
+        self.shared.done.notify_all();
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! | path | what |
 //! |---|---|
-//! | `objects/xx/V…`, `objects/xx/T…` | values (trees are values) and thunks; `xx` is the first byte of the digest in hexadecimal; mode 0444 |
+//! | `objects/xx/V…`, `objects/xx/T…` | values (trees are values) and thunks; `xx` is the first byte of the digest in hexadecimal; mode 0555, so that a private root can mount a compiler from here |
 //! | `memo/xx/T…` | what forcing the reduced thunk `T…` gave: a line of checksum, then JSON |
 //! | `digests/log` | the digest cache: fixed-size records, appended |
 //! | `tmp/` | files that are being written, named after the process that writes |

@@ -20,8 +20,9 @@ use crate::{Result, Store, StoreError, owner, sys};
 /// The use time of an object is at most this much older than its last use.
 pub const TOUCH_GRAIN: Duration = Duration::from_secs(3600);
 
-/// Objects are read-only: a step that could write to one would poison the store.
-const OBJECT_MODE: u32 = 0o444;
+/// Objects are read-only: a step that could write to one would poison the store. They can be executed where they lie,
+/// so that a compiler needs no second copy with its mode.
+const OBJECT_MODE: u32 = 0o555;
 /// A file up to this size is read into memory before it is stored, so that nothing is written if it is here already.
 const SMALL: usize = 1 << 20;
 

@@ -13,7 +13,7 @@ fn damage(path: &Path, change: impl FnOnce(&mut fs::File)) {
     fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
     let mut file = OpenOptions::new().read(true).write(true).open(path).unwrap();
     change(&mut file);
-    fs::set_permissions(path, Permissions::from_mode(0o444)).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o555)).unwrap();
 }
 
 fn flip(path: &Path) {
@@ -30,7 +30,7 @@ fn a_corrupt_object_is_set_aside_and_restored() {
     let store = LocalStore::open(dir.path()).unwrap();
     let name = store.put(b"content").unwrap();
     let path = store.object_path(&name);
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o444);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o555);
     flip(&path);
     assert_eq!(store.get(&name).unwrap(), None);
     assert!(!store.contains(&name).unwrap());

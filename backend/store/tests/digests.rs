@@ -74,6 +74,28 @@ fn an_old_file_is_read_once() {
 }
 
 #[test]
+fn many_threads_that_want_one_file_read_it_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(dir.path()).unwrap();
+    let path = std::env::current_exe().unwrap();
+    let known = DigestCache::open(&store).unwrap().ingest(&store, &path).unwrap();
+    fs::remove_file(store.object_path(&known.name)).unwrap();
+    let cache = DigestCache::open(&store).unwrap();
+    cache.put(&known.identity, known.name, Observed::at(i128::MAX)).unwrap();
+    let start = std::sync::Barrier::new(8);
+    let one = || {
+        start.wait();
+        cache.ingest(&store, &path).unwrap()
+    };
+    let got: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(got.iter().all(|one| one.name == known.name));
+    assert_eq!(got.iter().filter(|one| one.read).count(), 1);
+}
+
+#[test]
 fn any_change_of_identity_is_another_file() {
     let dir = tempfile::tempdir().unwrap();
     let store = LocalStore::open(dir.path()).unwrap();

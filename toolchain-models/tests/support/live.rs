@@ -80,6 +80,11 @@ impl World for LiveWorld {
         Ok(fs::read(path)?.into())
     }
 
+    fn read_at(&self, path: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let all = self.read(path)?;
+        Ok(all.iter().copied().skip(offset as usize).take(len).collect())
+    }
+
     fn run(&self, exe: &Path, argv: &[OsString], env: &[(OsString, OsString)], cwd: &Path) -> io::Result<RunOutput> {
         self.runs.borrow_mut().push(argv.to_vec());
         let output = Command::new(exe)

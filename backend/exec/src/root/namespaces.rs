@@ -5,17 +5,14 @@
 //! made once; each runner in mount and pid namespaces of its own, so that all mounts and processes of a
 //! thunk go when the runner goes. Paths are relative to the tmpfs, the slot's working directory.
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use gg_store::LocalStore;
-use gg_thunk::{Bytes, NameHasher, Node, Thunk, ValueName};
+use gg_thunk::{Bytes, Node, Thunk, ValueName};
 
 use crate::error::{Doing, ExecError};
 use crate::layout::{Large, LargeFile, Layout};
@@ -29,10 +26,6 @@ pub(crate) struct Namespaces {
     store: LocalStore,
     base: OwnedFd,
     layout: Layout,
-    /// Copies of large executables, which the store's own files (mode 444) cannot stand in for.
-    executables: PathBuf,
-    /// Those whose bytes this slot has checked.
-    checked: HashMap<LargeFile, Bytes>,
     user_namespace: bool,
     thunks: u64,
 }
@@ -48,11 +41,8 @@ pub(crate) struct Mounts {
 impl Namespaces {
     pub fn make(setup: &Setup, store: LocalStore) -> Result<Namespaces, ExecError> {
         let scratch = PathBuf::from(std::ffi::OsString::from_vec(setup.scratch.clone()));
-        let executables = scratch.join("executables");
         let mount_point = scratch.join("root");
-        for dir in [&executables, &mount_point] {
-            fs::create_dir_all(dir).doing(|| format!("cannot make {}", dir.display()))?;
-        }
+        fs::create_dir_all(&mount_point).doing(|| format!("cannot make {}", mount_point.display()))?;
         let user_namespace = leave()?;
         mount::make_private().doing(|| "cannot make the mounts private".to_owned())?;
         // Three quarters of the memory: a slot may hold a large link's output.
@@ -65,7 +55,7 @@ impl Namespaces {
         let own = base.try_clone().doing(|| "cannot copy a descriptor".to_owned())?;
         let pool_bytes = setup.limits.pool_bytes;
         let layout = Layout::new(store.clone(), own, b"lower", pool_bytes, Large::Mounted)?;
-        Ok(Namespaces { store, base, layout, executables, checked: HashMap::new(), user_namespace, thunks: 0 })
+        Ok(Namespaces { store, base, layout, user_namespace, thunks: 0 })
     }
 
     pub fn prepare(&mut self, thunk: &Thunk) -> Result<Mounts, ExecError> {
@@ -78,15 +68,15 @@ impl Namespaces {
             .doing(|| "cannot make the layer that takes what is written".to_owned())?;
         let own = self.copy_written(thunk)?;
         let mut files = Vec::new();
-        let large: Vec<(Bytes, LargeFile)> = self
+        let large: Vec<(Bytes, ValueName)> = self
             .layout
             .large_files()
             .iter()
             .filter(|(path, _)| !own.contains(path))
-            .map(|(path, file)| (path.clone(), *file))
+            .map(|(path, file)| (path.clone(), file.object))
             .collect();
-        for (path, file) in large {
-            files.push((self.source(&path, file)?, [b"merged/", path.as_slice()].concat()));
+        for (path, object) in large {
+            files.push((self.source(&path, &object)?, [b"merged/", path.as_slice()].concat()));
         }
         let proc = match self.layout.resolve(b"/proc")? {
             Some((path, Some(Node::Dir(_)))) => path == b"proc",
@@ -149,43 +139,10 @@ impl Namespaces {
         copy_object(&self.store, &large.object, &mut copy, path)
     }
 
-    /// A file of the machine with these bytes, and if it is executable with this mode.
-    fn source(&mut self, path: &[u8], large: LargeFile) -> Result<Bytes, ExecError> {
-        if large.mode & 0o111 == 0 {
-            let object = self.store.checked_path(&large.object)?;
-            let object = object.ok_or_else(|| missing(&large.object, path))?;
-            return Ok(object.into_os_string().into_vec());
-        }
-        if let Some(source) = self.checked.get(&large) {
-            return Ok(source.clone());
-        }
-        let source = self.executable(large)?.into_os_string().into_vec();
-        self.checked.insert(large, source.clone());
-        Ok(source)
-    }
-
-    /// The slots' common copy of a large executable.
-    fn executable(&self, large: LargeFile) -> Result<PathBuf, ExecError> {
-        let name = format!("{}.{:o}", large.object, large.mode);
-        let path = self.executables.join(&name);
-        let shown = || format!("cannot make {}", path.display());
-        if let Ok(mut there) = File::open(&path)
-            && name_of(&mut there).doing(shown)? == large.object
-        {
-            return Ok(path);
-        }
-        // Other slots may be at it as well, some with other process numbers.
-        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        let unique = format!("{name}.{}-{}", process::own_pid(), now.as_nanos());
-        let temporary = self.executables.join(unique);
-        let mut copy = File::options().write(true).create_new(true).mode(large.mode).open(&temporary).doing(shown)?;
-        let copied = copy_object(&self.store, &large.object, &mut copy, name.as_bytes());
-        drop(copy);
-        let placed = copied.and_then(|()| fs::rename(&temporary, &path).doing(shown));
-        if placed.is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-        placed.map(|()| path)
+    /// The store's own file, its bytes checked.
+    fn source(&self, path: &[u8], object: &ValueName) -> Result<Bytes, ExecError> {
+        let source = self.store.checked_path(object)?.ok_or_else(|| missing(object, path))?;
+        Ok(source.into_os_string().into_vec())
     }
 }
 
@@ -250,16 +207,4 @@ fn copy_object(store: &LocalStore, object: &ValueName, to: &mut File, path: &[u8
 
 fn missing(object: &ValueName, path: &[u8]) -> ExecError {
     ExecError::NoObject { name: *object, path: format!("/{}", String::from_utf8_lossy(path)) }
-}
-
-fn name_of(file: &mut File) -> io::Result<ValueName> {
-    use std::io::Read;
-    let mut hasher = NameHasher::new();
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.value_name()),
-            got => hasher.update(&buffer[..got]),
-        }
-    }
 }

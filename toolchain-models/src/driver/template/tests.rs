@@ -42,6 +42,10 @@ impl World for Machine {
         Ok(std::fs::read(path)?.into())
     }
 
+    fn read_at(&self, path: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        Ok(self.read(path)?.iter().copied().skip(offset as usize).take(len).collect())
+    }
+
     fn read_dir(&self, _: &Path) -> io::Result<Option<Vec<OsString>>> {
         Ok(None)
     }
