@@ -5,7 +5,6 @@
 
 mod serve;
 
-use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
@@ -56,7 +55,7 @@ impl Default for Limits {
 pub struct Slot {
     options: SlotOptions,
     limits: Limits,
-    store: PathBuf,
+    store: LocalStore,
     kind: RootKind,
     refusals: Vec<String>,
     process: Option<Process>,
@@ -70,12 +69,10 @@ impl Slot {
 
     /// Starts a slot on this store.
     pub fn start_with(store: &LocalStore, options: &SlotOptions, limits: Limits) -> Result<Slot, ExecError> {
-        // The slot's working directory is another.
-        let absolute = |path: &Path| std::path::absolute(path).doing(|| format!("cannot find {}", path.display()));
         let mut slot = Slot {
             options: SlotOptions { scratch: absolute(&options.scratch)?, ..options.clone() },
             limits,
-            store: absolute(store.root())?,
+            store: store.clone(),
             kind: RootKind::Native,
             refusals: Vec::new(),
             process: None,
@@ -136,7 +133,9 @@ impl Slot {
             Some(process) => process,
             None => self.launch(self.kind)?,
         };
-        process.send(&Order::Run(Box::new(thunk.clone())))?;
+        let vouched = self.store.vouched(process.vouched);
+        process.vouched += vouched.len();
+        process.send(&Order::Run(Box::new(thunk.clone()), vouched))?;
         let mut told = false;
         let reply = loop {
             let fds = [process.socket.as_fd(), cancel.flag()];
@@ -171,10 +170,10 @@ impl Slot {
             .stdout(Stdio::null())
             .spawn()
             .doing(shown)?;
-        let mut process = Process { child, socket: ours };
+        let mut process = Process { child, socket: ours, vouched: 0 };
         process.send(&Order::Setup(Setup {
             kind,
-            store: OsString::from(self.store.clone()).into_vec(),
+            store: absolute(self.store.root())?.into_os_string().into_vec(),
             scratch: self.options.scratch.as_os_str().as_bytes().to_vec(),
             limits: self.limits,
         }))?;
@@ -186,10 +185,17 @@ impl Slot {
     }
 }
 
+/// The slot's working directory is another.
+fn absolute(path: &Path) -> Result<PathBuf, ExecError> {
+    std::path::absolute(path).doing(|| format!("cannot find {}", path.display()))
+}
+
 #[derive(Debug)]
 struct Process {
     child: Child,
     socket: UnixStream,
+    /// So many of the store's checked objects it has been told.
+    vouched: usize,
 }
 
 impl Process {

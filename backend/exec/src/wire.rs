@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
+use gg_store::{Identity, Vouched};
 use gg_thunk::{Tag, Thunk, ValueName};
 
 use crate::evidence::{Evidence, Made, RootKind, Usage};
@@ -24,7 +25,8 @@ pub(crate) struct Setup {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Setup(Setup),
-    Run(Box<Thunk>),
+    /// Run a thunk; these objects, beside those told before, need not be hashed again.
+    Run(Box<Thunk>, Vec<Vouched>),
     Cancel,
 }
 
@@ -91,9 +93,13 @@ impl Order {
                 out.bytes(&setup.scratch);
                 out.number(setup.limits.pool_bytes);
             }
-            Order::Run(thunk) => {
+            Order::Run(thunk, vouched) => {
                 out.number(1);
                 out.bytes(&thunk.encode());
+                out.number(vouched.len() as u64);
+                for object in vouched {
+                    out.vouched(object);
+                }
             }
             Order::Cancel => out.number(2),
         }
@@ -109,9 +115,12 @@ impl Order {
                 scratch: input.bytes()?.to_vec(),
                 limits: Limits { pool_bytes: input.number()? },
             })),
-            1 => Thunk::decode(input.bytes()?)
-                .map(|thunk| Order::Run(Box::new(thunk)))
-                .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e)),
+            1 => {
+                let thunk = Thunk::decode(input.bytes()?).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+                let count = input.number()?;
+                let vouched = (0..count).map(|_| input.vouched()).collect::<io::Result<_>>()?;
+                Ok(Order::Run(Box::new(thunk), vouched))
+            }
             2 => Ok(Order::Cancel),
             _ => Err(malformed()),
         }
@@ -204,6 +213,22 @@ impl Out {
         self.number(step.map_or(0, |step| step as u64 + 1));
     }
 
+    fn value_name(&mut self, name: &ValueName) {
+        self.0.extend_from_slice(name.digest());
+        self.number(name.len());
+    }
+
+    fn vouched(&mut self, object: &Vouched) {
+        self.value_name(&object.name);
+        let Identity { dev, ino, size, mtime_ns, ctime_ns } = object.identity;
+        for number in [dev, ino, size] {
+            self.number(number);
+        }
+        for time in [mtime_ns, ctime_ns] {
+            self.0.extend_from_slice(&time.to_le_bytes());
+        }
+    }
+
     fn evidence(&mut self, evidence: &Evidence) {
         self.exit(&evidence.exit);
         self.step(evidence.failed_step);
@@ -213,8 +238,7 @@ impl Out {
         self.number(evidence.outputs.len() as u64);
         for (tag, made) in &evidence.outputs {
             self.bytes(tag.as_str().as_bytes());
-            self.0.extend_from_slice(made.name.digest());
-            self.number(made.name.len());
+            self.value_name(&made.name);
             self.number(u64::from(made.mode));
         }
         self.number(evidence.missing.len() as u64);
@@ -280,6 +304,21 @@ impl<'a> In<'a> {
         Ok(number.checked_sub(1))
     }
 
+    fn value_name(&mut self) -> io::Result<ValueName> {
+        let digest = self.take(32)?.try_into().map_err(|_| malformed())?;
+        Ok(ValueName::new(digest, self.number()?))
+    }
+
+    fn time(&mut self) -> io::Result<i128> {
+        Ok(i128::from_le_bytes(self.take(16)?.try_into().map_err(|_| malformed())?))
+    }
+
+    fn vouched(&mut self) -> io::Result<Vouched> {
+        let name = self.value_name()?;
+        let (dev, ino, size) = (self.number()?, self.number()?, self.number()?);
+        Ok(Vouched { name, identity: Identity { dev, ino, size, mtime_ns: self.time()?, ctime_ns: self.time()? } })
+    }
+
     fn evidence(&mut self) -> io::Result<Evidence> {
         let exit = self.exit()?;
         let failed_step = self.step()?;
@@ -289,8 +328,7 @@ impl<'a> In<'a> {
         let mut outputs = BTreeMap::new();
         for _ in 0..self.number()? {
             let tag = self.tag()?;
-            let digest = self.take(32)?.try_into().map_err(|_| malformed())?;
-            let name = ValueName::new(digest, self.number()?);
+            let name = self.value_name()?;
             let mode = self.small()?;
             outputs.insert(tag, Made { name, mode });
         }
@@ -329,6 +367,25 @@ mod tests {
             send(&mut stream, &reply.encode()).unwrap();
             let body = receive(&mut &stream[..]).unwrap().unwrap();
             assert_eq!(Reply::decode(&body).unwrap(), reply);
+        }
+    }
+
+    #[test]
+    fn orders_come_back_as_they_were() {
+        let nothing = Thunk {
+            steps: vec![gg_thunk::Step { exe: b"/bin/true".to_vec(), argv: vec![b"true".to_vec()] }],
+            env: BTreeMap::new(),
+            cwd: b"/".to_vec(),
+            umask: 0o022,
+            root: gg_thunk::Tree::new().name(),
+            outputs: Vec::new(),
+        };
+        let identity = Identity { dev: 1, ino: 2, size: 3, mtime_ns: -4, ctime_ns: i128::from(u64::MAX) + 5 };
+        let vouched = Vouched { name: ValueName::of(b"object"), identity };
+        for order in [Order::Run(Box::new(nothing), vec![vouched, vouched]), Order::Cancel] {
+            let body = order.encode();
+            assert_eq!(Order::decode(&body).unwrap(), order);
+            assert!(Order::decode(&body[..body.len() - 1]).is_err());
         }
     }
 

@@ -44,7 +44,7 @@ pub use error::StoreError;
 pub use gc::GcReport;
 pub use identity::{Identity, Observed};
 pub use lease::Lease;
-pub use local::{LocalStore, TOUCH_GRAIN};
+pub use local::{LocalStore, TOUCH_GRAIN, Vouched};
 pub use memo::Memo;
 pub use record::{Made, Record};
 pub use verify::VerifyReport;

@@ -6,7 +6,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use gg_thunk::{NameHasher, Thunk, ThunkName, Tree, TreeName, ValueName};
@@ -24,7 +24,9 @@ pub const TOUCH_GRAIN: Duration = Duration::from_secs(3600);
 /// so that a compiler needs no second copy with its mode.
 const OBJECT_MODE: u32 = 0o555;
 /// A file up to this size is read into memory before it is stored, so that nothing is written if it is here already.
-const SMALL: usize = 1 << 20;
+const SMALL: u64 = 1 << 20;
+/// Read at once: fits a core's cache, and whole blocks of the hash.
+const PIECE: usize = 256 << 10;
 
 /// A store in a directory. Clones share it.
 #[derive(Clone, Debug)]
@@ -33,8 +35,24 @@ pub struct LocalStore(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     layout: Layout,
-    /// Objects whose hash was checked in this process, as they were then.
-    checked: Mutex<HashMap<ValueName, Identity>>,
+    checked: Mutex<Checked>,
+}
+
+/// Objects whose bytes this process has hashed, as they were then.
+#[derive(Debug, Default)]
+struct Checked {
+    known: HashMap<ValueName, Identity>,
+    /// In the order in which they became known; the last entry of an object counts.
+    order: Vec<Vouched>,
+}
+
+/// An object whose bytes are known to be right while its file has this identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vouched {
+    /// The object.
+    pub name: ValueName,
+    /// Its file.
+    pub identity: Identity,
 }
 
 impl LocalStore {
@@ -87,41 +105,27 @@ impl LocalStore {
         if !meta.is_file() {
             return Err(StoreError::NotAFile { path: src.to_owned() });
         }
-        let room = usize::try_from(meta.len()).unwrap_or(SMALL).min(SMALL) + 1;
-        let mut start = vec![0; room];
-        let mut filled = 0;
-        loop {
-            match read_at(file, &mut start[filled..], filled as u64).at(src)? {
-                0 => {
-                    start.truncate(filled);
-                    return self.put(&start);
-                }
-                n => filled += n,
-            }
-            if filled == start.len() {
-                if filled > SMALL {
-                    break;
-                }
-                start.resize((2 * filled).min(SMALL + 1), 0);
-            }
+        if meta.len() <= SMALL {
+            let mut whole = Vec::with_capacity(meta.len() as usize);
+            read_pieces(file, src, |piece| {
+                whole.extend_from_slice(piece);
+                Ok(())
+            })?;
+            return self.put(&whole);
         }
         let mut temp = Temp::create(&self.0.layout.tmp)?;
         let mut hasher = NameHasher::new();
-        let mut offset = 0;
-        let mut piece = start;
-        loop {
-            hasher.update(&piece[..filled]);
-            temp.file.write_all(&piece[..filled]).at(&temp.path)?;
-            offset += filled as u64;
-            filled = read_at(file, &mut piece, offset).at(src)?;
-            if filled == 0 {
-                break;
-            }
-        }
+        read_pieces(file, src, |piece| {
+            hasher.update(piece);
+            temp.file.write_all(piece).at(&temp.path)
+        })?;
         let name = hasher.value_name();
         let key = self.value_key(&name);
         if !self.present(&key)? {
             temp.place(&key.path, OBJECT_MODE)?;
+            // What it is renamed to is what was hashed on its way there.
+            let identity = Identity::of(&fs::symlink_metadata(&key.path).at(&key.path)?);
+            self.vouch([Vouched { name, identity }]);
         }
         Ok(name)
     }
@@ -178,11 +182,7 @@ impl LocalStore {
             return Ok(None);
         };
         let now = Identity::of(&file.metadata().at(&key.path)?);
-        let known = |store: &LocalStore| {
-            let checked = store.0.checked.lock();
-            checked.unwrap_or_else(PoisonError::into_inner).get(name).is_some_and(|then| *then == now)
-        };
-        if known(self) {
+        if self.checked().known.get(name) == Some(&now) {
             return Ok(Some(key.path));
         }
         let mut hasher = NameHasher::new();
@@ -194,9 +194,28 @@ impl LocalStore {
             self.set_aside(&key.path, &file)?;
             return Ok(None);
         }
-        let mut checked = self.0.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        checked.insert(*name, now);
+        self.vouch([Vouched { name: *name, identity: now }]);
         Ok(Some(key.path))
+    }
+
+    /// The objects that this process has hashed, from the `from`-th on: another process on the same store need not hash
+    /// them again.
+    pub fn vouched(&self, from: usize) -> Vec<Vouched> {
+        self.checked().order.get(from..).unwrap_or_default().to_vec()
+    }
+
+    /// Takes what another process on the same store has hashed as checked.
+    pub fn vouch(&self, objects: impl IntoIterator<Item = Vouched>) {
+        let mut checked = self.checked();
+        for object in objects {
+            if checked.known.insert(object.name, object.identity) != Some(object.identity) {
+                checked.order.push(object);
+            }
+        }
+    }
+
+    fn checked(&self) -> MutexGuard<'_, Checked> {
+        self.0.checked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes the value at the file's position, checking its hash on the way. `false` if it is not here, or
@@ -231,7 +250,7 @@ impl LocalStore {
         let Some(mut file) = self.open_for_use(key)? else {
             return Ok(None);
         };
-        let mut bytes = Vec::with_capacity(usize::try_from(key.len).unwrap_or(0).min(SMALL));
+        let mut bytes = Vec::with_capacity(key.len.min(SMALL) as usize);
         file.read_to_end(&mut bytes).at(&key.path)?;
         if key.is(&ValueName::of(&bytes)) {
             return Ok(Some(bytes));
@@ -365,23 +384,19 @@ pub(crate) fn open_object(path: &Path) -> Result<Option<File>> {
 }
 
 /// Reads a file from its position to its end.
-pub(crate) fn read_pieces(mut file: &File, path: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let mut piece = vec![0; 256 << 10];
+/// Hands over a file from its beginning, in pieces.
+pub(crate) fn read_pieces(file: &File, path: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    let mut piece = vec![0; PIECE];
+    let mut offset = 0;
     loop {
-        match file.read(&mut piece) {
+        match file.read_at(&mut piece, offset) {
             Ok(0) => return Ok(()),
-            Ok(n) => take(&piece[..n])?,
+            Ok(n) => {
+                take(&piece[..n])?;
+                offset += n as u64;
+            }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(StoreError::at(path, e)),
-        }
-    }
-}
-
-fn read_at(file: &File, into: &mut [u8], offset: u64) -> io::Result<usize> {
-    loop {
-        match file.read_at(into, offset) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            answer => return answer,
         }
     }
 }

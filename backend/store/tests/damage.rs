@@ -199,3 +199,22 @@ fn only_regular_files_are_stored() {
     let name = store.put_file(Path::new("/proc/version")).unwrap();
     assert_eq!(store.get(&name).unwrap().unwrap(), fs::read("/proc/version").unwrap());
 }
+
+#[test]
+fn what_another_process_has_hashed_counts_until_the_file_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = LocalStore::open(dir.path()).unwrap();
+    let reader = LocalStore::open(dir.path()).unwrap();
+    let source = dir.path().join("source");
+    fs::write(&source, vec![b'L'; 2 << 20]).unwrap();
+    let name = writer.put_file(&source).unwrap();
+    let vouched = writer.vouched(0);
+    assert_eq!(vouched.iter().map(|object| object.name).collect::<Vec<_>>(), [name]);
+    assert!(writer.vouched(1).is_empty() && reader.vouched(0).is_empty());
+    reader.vouch(vouched.clone());
+    reader.vouch(vouched);
+    assert_eq!(reader.vouched(0).len(), 1);
+    assert_eq!(reader.checked_path(&name).unwrap(), Some(writer.object_path(&name)));
+    flip(&writer.object_path(&name));
+    assert_eq!(reader.checked_path(&name).unwrap(), None, "the file is another than the one vouched for");
+}

@@ -51,7 +51,8 @@ fn serve() -> io::Result<()> {
     wire::send(&mut socket, &Reply::Ready.encode())?;
     while let Some(order) = next(&mut socket)? {
         // An order to cancel may come when the run that it is about has ended.
-        if let Order::Run(thunk) = order {
+        if let Order::Run(thunk, vouched) = order {
+            server.store.vouch(vouched);
             let Some(ran) = server.run(&thunk) else {
                 break;
             };
