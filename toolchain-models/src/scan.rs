@@ -4,10 +4,12 @@
 //! find nothing: a header that appears earlier on the path changes the answer.
 
 mod lex;
+mod macros;
 mod once;
 mod walk;
 
 pub(crate) use lex::{Flavour, Lexed};
+pub(crate) use macros::Macros;
 pub(crate) use once::Bodies;
 pub(crate) use walk::{Chain, Reached, Walk};
 

@@ -193,6 +193,40 @@ fn computed_includes_are_asked_for() {
 }
 
 #[test]
+fn includes_by_a_macros_name_are_followed_without_asking() {
+    let bench = Bench::new(&[
+        (
+            "a.c",
+            "#include \"names.h\"\n#include SUB_PICKED_H\n#ifdef ABSENT_H\n#include ABSENT_H\n#endif\n#include BY_OPTION\nint a = PICKED + OPTION;\n",
+        ),
+        (
+            "names.h",
+            "#ifdef OTHER\n#define SUB_PICKED_H <sub/other.h>\n#else\n#define SUB_PICKED_H <sub/picked.h>\n#endif\n",
+        ),
+        ("one/keep", ""),
+        ("two/sub/picked.h", "#define INNER_H \"inner.h\"\n#include INNER_H\n#define PICKED INNER\n"),
+        ("two/sub/other.h", "#define PICKED 8\n"),
+        ("two/sub/inner.h", "#define INNER 7\n"),
+        ("option.h", "#define OPTION 1\n"),
+    ]);
+    let args = "-Ione -Itwo -DBY_OPTION='\"option.h\"' a.c";
+    covers(&bench, "gcc", args);
+    bench.agrees(&format!("gcc {args} -c -o x.o"));
+    bench.agrees(&format!("gcc -DOTHER {args} -c -o x.o"));
+    let asked = |argv: &Vec<std::ffi::OsString>| argv.iter().any(|arg| arg == "-M");
+    assert!(!bench.world.runs.borrow().iter().any(asked));
+    assert_eq!(bench.world.looked_up.borrow().get(&bench.cwd.join("one/sub/picked.h")), Some(&false));
+    bench.write("two/sub/picked.h.gch", "");
+    bench.write("a.c", "#define H <sub/picked.h>\n#include H\nint a = PICKED;\n");
+    assert_eq!(bench.reason("gcc -Itwo -c a.c"), "pch");
+    // What stands between the brackets is expanded.
+    bench.write("a.c", "#define sub one\n#define H <sub/x.h>\n#include H\nint a = X;\n");
+    bench.write("one/x.h", "#define X 3\n");
+    bench.agrees("gcc -I. -c a.c");
+    assert!(bench.world.runs.borrow().iter().any(asked));
+}
+
+#[test]
 fn links_and_dots() {
     let bench = Bench::new(&[
         ("a.c", "#include \"inc/../inc/x.h\"\n#include <y.h>\nint a = X + Y;\n"),

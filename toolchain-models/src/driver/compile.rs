@@ -1,6 +1,6 @@
 //! What one run of cc1 or cc1plus reads and writes, from its own arguments.
 //!
-//! Knows nothing of the driver. Headers are found by the scanner; where a macro computes an include, the compiler is asked.
+//! Knows nothing of the driver. Headers are found by the scanner; where it is not clear what an include names, the compiler is asked.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -11,7 +11,7 @@ use gg_thunk::Writes;
 use super::builder::Builder;
 use super::option::{self, Effect};
 use crate::derive::{derive, key_of};
-use crate::scan::{Chain, Flavour, Headers, Reached, Walk};
+use crate::scan::{Chain, Flavour, Headers, Macros, Reached, Walk};
 use crate::verdict::{Input, Reason, ReasonKind};
 use crate::world::{FileKind, World};
 
@@ -70,6 +70,7 @@ const SEARCH_ENV: &[&str] = &["CPATH", "CPLUS_INCLUDE_PATH", "C_INCLUDE_PATH", "
 struct Arguments {
     main: Option<OsString>,
     forced: Vec<OsString>,
+    defined: Vec<OsString>,
     search: Vec<OsString>,
     output: Option<OsString>,
     depfile: Option<OsString>,
@@ -119,6 +120,8 @@ fn parse(args: &[OsString]) -> Result<Arguments, Reason> {
             _ => {
                 if matches!(name, "-include" | "-imacros") {
                     parsed.forced.push(value);
+                } else if name == "-D" {
+                    parsed.defined.push(value);
                 } else if SEARCH.contains(&name) {
                     parsed.search.extend(spelled.iter().cloned());
                 }
@@ -173,7 +176,9 @@ pub(crate) fn add(
     builder.input(&main)?;
     let reached = if args.preprocessed {
         // Nothing is included, but the rest still counts.
-        Walk::new(headers, builder.world, &builder.req.cwd, &Chain::default(), Flavour::C).alone(Path::new(&main))?
+        let chain = Chain::default();
+        let walk = Walk::new(headers, builder.world, &builder.req.cwd, &chain, Flavour::C, Macros::default());
+        walk.alone(Path::new(&main))?
     } else {
         let chain = search_path(builder, exe, &args)?;
         headers_of(builder, headers, exe, &args, &chain, Path::new(&main))?
@@ -218,11 +223,14 @@ fn headers_of(
     let flavour = if args.assembly { Flavour::Assembly } else { Flavour::C };
     let cwd = &builder.req.cwd;
     let forced: Vec<&OsStr> = args.forced.iter().map(OsString::as_os_str).collect();
-    let mut reached = Walk::new(headers, builder.world, cwd, chain, flavour).run(main, &forced)?;
+    let walk = || {
+        let macros = Macros::of_options(args.defined.iter().map(|value| value.as_bytes()));
+        Walk::new(headers, builder.world, cwd, chain, flavour, macros)
+    };
+    let mut reached = walk().run(main, &forced)?;
     if !reached.computed.is_empty() {
         let asked = ask_for_headers(builder, exe, args, main)?;
-        let walk = Walk::new(headers, builder.world, cwd, chain, flavour);
-        let more = walk.run_all(&asked, &reached.computed, main)?;
+        let more = walk().run_all(&asked, &reached.computed, main)?;
         reached.files.extend(more.files);
         reached.assembler.extend(more.assembler);
         reached.bodies.extend(more.bodies);

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use super::macros::{ByName, Name};
+
 /// How a file is read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Flavour {
@@ -37,8 +39,14 @@ pub(crate) struct Operand {
 #[derive(Default, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Lexed {
     pub(crate) operands: Vec<Operand>,
-    /// An include whose operand a macro computes.
+    /// Includes of which a macro's name is the whole operand.
+    pub(crate) by_name: Vec<ByName>,
+    /// An include whose operand is computed in another way.
     pub(crate) computed: bool,
+    /// Macros that are defined as an operand of an include.
+    pub(crate) named: Vec<(Vec<u8>, (Form, Vec<u8>))>,
+    /// Macros that are defined as anything else.
+    pub(crate) others: Vec<Name>,
     /// A `__has_include` whose operand a macro computes.
     pub(crate) computed_probe: bool,
     /// `__DATE__` or `__TIME__`.
@@ -65,6 +73,11 @@ impl Lexed {
         let mut found = lexer.found;
         found.operands.sort();
         found.operands.dedup();
+        found.by_name.sort();
+        found.by_name.dedup();
+        found.others.sort();
+        found.others.dedup();
+        found.others.shrink_to_fit();
         found
     }
 }
@@ -91,7 +104,15 @@ fn join_lines(source: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(joined)
 }
 
-fn is_word(byte: u8) -> bool {
+/// The operand of an include, if the text is one and nothing else but blanks and comments.
+pub(super) fn operand_of(text: &[u8]) -> Option<(Form, Vec<u8>)> {
+    let mut lexer = Lexer { source: text, at: 0, line_start: false, flavour: Flavour::C, found: Lexed::default() };
+    lexer.skip_blanks();
+    let operand = lexer.operand()?;
+    lexer.ends().then_some(operand)
+}
+
+pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
 }
 
@@ -173,6 +194,7 @@ impl<'a> Lexer<'a> {
             }
             b"include_next" => self.include(true),
             b"pragma" => self.pragma(),
+            b"define" => self.define(),
             _ => {}
         }
         self.rest_of_directive();
@@ -183,8 +205,34 @@ impl<'a> Lexer<'a> {
         match self.operand() {
             Some((form, name)) => self.found.operands.push(Operand { form, next, name, probe: false }),
             None if matches!(self.peek(0), b'\n') => {}
-            None => self.found.computed = true,
+            None => {
+                let name = self.word();
+                if !name.is_empty() && !name[0].is_ascii_digit() && self.ends() {
+                    self.found.by_name.push(ByName { name: name.to_vec(), next });
+                } else {
+                    self.found.computed = true;
+                }
+            }
         }
+    }
+
+    /// The body is left to be read as any other text.
+    fn define(&mut self) {
+        self.skip_blanks();
+        let name = self.word();
+        let body = self.at;
+        self.skip_blanks();
+        match self.operand().filter(|_| self.ends()) {
+            Some(operand) => self.found.named.push((name.to_vec(), operand)),
+            None => self.found.others.push(Name::of(name)),
+        }
+        self.at = body;
+    }
+
+    /// Whether nothing more stands on the line.
+    fn ends(&mut self) -> bool {
+        self.skip_blanks();
+        matches!(self.peek(0), b'\n') || (self.peek(0) == b'/' && self.peek(1) == b'/')
     }
 
     fn operand(&mut self) -> Option<(Form, Vec<u8>)> {
@@ -449,7 +497,12 @@ mod tests {
         assert_eq!(lexed.operands.len(), 2);
         assert!(lexed.operands.iter().all(|operand| operand.probe));
         assert!(!lexed.computed && !lexed.computed_probe);
-        assert!(Lexed::of(b"#include MACRO\n", Flavour::C).computed);
+        let lexed = Lexed::of(b"#include MACRO // x\n#include_next /**/ OTHER\n", Flavour::C);
+        let names: Vec<_> = lexed.by_name.iter().map(|by| (by.name.as_slice(), by.next)).collect();
+        assert_eq!((names, lexed.computed), (vec![(&b"MACRO"[..], false), (b"OTHER", true)], false));
+        for source in ["#include MACRO(x)\n", "#include A B\n", "#include \\u00c1\n", "#include 1\n"] {
+            assert!(Lexed::of(source.as_bytes(), Flavour::C).computed, "{source}");
+        }
         assert!(Lexed::of(b"#if __has_include(MACRO)\n", Flavour::C).computed_probe);
     }
 

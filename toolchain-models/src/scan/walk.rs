@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::lex::{Flavour, Form, Lexed, Operand};
+use super::macros::{ByName, Macros};
 use super::{Bodies, Headers};
 use crate::verdict::{Reason, ReasonKind};
 use crate::world::{FileKind, Stat, World};
@@ -27,7 +28,7 @@ pub(crate) struct Chain {
 pub(crate) struct Reached {
     /// Files, as the preprocessor would spell them.
     pub(crate) files: BTreeSet<OsString>,
-    /// The files with an include that a macro computes.
+    /// The files with an include of which it is not clear what it may name.
     pub(crate) computed: BTreeSet<OsString>,
     /// The files as such.
     pub(crate) bodies: Bodies,
@@ -46,6 +47,9 @@ pub(crate) struct Walk<'a> {
     pub(crate) cwd: &'a Path,
     pub(crate) chain: &'a Chain,
     pub(crate) flavour: Flavour,
+    macros: Macros,
+    /// Includes by a macro's name, and whether a precompiled form may be taken there.
+    by_name: Vec<(Rc<Hit>, ByName, bool)>,
     reached: Reached,
     seen: HashSet<(OsString, Option<usize>)>,
     found: HashMap<(usize, Vec<u8>), Option<Rc<Hit>>>,
@@ -67,9 +71,10 @@ impl<'a> Walk<'a> {
         cwd: &'a Path,
         chain: &'a Chain,
         flavour: Flavour,
+        macros: Macros,
     ) -> Self {
-        let (reached, seen, found, queue) = Default::default();
-        Self { headers, world, cwd, chain, flavour, reached, seen, found, queue }
+        let (by_name, reached, seen, found, queue) = Default::default();
+        Self { headers, world, cwd, chain, flavour, macros, by_name, reached, seen, found, queue }
     }
 
     /// Walks from the main file and the forced includes. A forced include that is nowhere is the compiler's to complain about.
@@ -136,9 +141,32 @@ impl<'a> Walk<'a> {
         Ok(self.reached)
     }
 
+    /// Follows everything that is still to be followed. What a macro names may define further macros.
     fn drain(&mut self) -> Result<(), Reason> {
-        while let Some(hit) = self.queue.pop() {
-            self.enter(&hit, false)?;
+        let mut followed = HashSet::new();
+        loop {
+            while let Some(hit) = self.queue.pop() {
+                self.enter(&hit, false)?;
+            }
+            let mut todo = Vec::new();
+            for (index, (hit, by, main)) in self.by_name.iter().enumerate() {
+                for operand in self.macros.stands_for(by).into_iter().flatten() {
+                    if followed.insert((index, operand.clone())) {
+                        todo.push((operand, Rc::clone(hit), *main));
+                    }
+                }
+            }
+            if todo.is_empty() {
+                break;
+            }
+            for (operand, hit, main) in todo {
+                self.include(&operand, &hit, main)?;
+            }
+        }
+        for (hit, by, _) in &self.by_name {
+            if self.macros.stands_for(by).is_none() {
+                self.reached.computed.insert(hit.path.clone().into_os_string());
+            }
         }
         Ok(())
     }
@@ -173,6 +201,7 @@ impl<'a> Walk<'a> {
         for operand in &lexed.operands {
             self.include(operand, hit, main)?;
         }
+        self.by_name.extend(lexed.by_name.iter().map(|by| (Rc::clone(hit), by.clone(), main)));
         Ok(())
     }
 
@@ -182,6 +211,7 @@ impl<'a> Walk<'a> {
         let absolute = self.cwd.join(&hit.path);
         let lexed =
             self.headers.lexed(&absolute, hit.stat, self.flavour, self.world).map_err(|error| io(&absolute, &error))?;
+        self.macros.add(&lexed);
         if lexed.computed {
             self.reached.computed.insert(hit.path.clone().into_os_string());
         }
