@@ -87,6 +87,8 @@ fn depfiles() {
         "g++ -MD -c plus.cc",
         "gcc -M -MF only.d main.c",
         "gcc -MM main.c -o mm.d",
+        "gcc -M main.c",
+        "gcc -MM -MT x -MP main.c second.c",
     ] {
         bench.agrees(command);
     }
@@ -177,7 +179,6 @@ fn reasons() {
         ("gcc -dumpmachine", "probe-print"),
         ("gcc -c conftest.c", "probe-configure"),
         ("gcc -E main.c", "preprocess-to-stdout"),
-        ("gcc -M main.c", "preprocess-to-stdout"),
         ("gcc -x c -c - -o a.o", "stdin"),
         ("gcc -S main.c -o -", "stdout"),
         ("gcc -c main.c -o /dev/null", "output-kind"),

@@ -20,6 +20,8 @@ pub(crate) struct Builder<'a> {
     pub(crate) world: &'a dyn World,
     pub(crate) env: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(crate) timestamps: bool,
+    /// What is asked for goes to standard output, as with `-M`.
+    pub(crate) prints: bool,
     inputs: Inputs,
     outputs: Vec<OutputSpec>,
     steps: Vec<Step>,
@@ -29,7 +31,7 @@ pub(crate) struct Builder<'a> {
 impl<'a> Builder<'a> {
     pub(crate) fn new(req: &'a Request, world: &'a dyn World, env: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
         let (inputs, outputs, steps, tools) = Default::default();
-        Self { req, world, env, timestamps: false, inputs, outputs, steps, tools }
+        Self { req, world, env, timestamps: false, prints: false, inputs, outputs, steps, tools }
     }
 
     /// The absolute path of a file as the commands spell it.
@@ -118,7 +120,7 @@ impl<'a> Builder<'a> {
     }
 
     pub(crate) fn finish(mut self, shape: &[OsString]) -> Result<Inference, Reason> {
-        if self.outputs.is_empty() {
+        if self.outputs.is_empty() && !self.prints {
             return Err(Reason::new(ReasonKind::ReadsOnly, "writes no file"));
         }
         if let Some(both) = self.outputs.iter().find(|output| self.inputs.has_file(&output.path)) {

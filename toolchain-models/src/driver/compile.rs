@@ -197,7 +197,7 @@ pub(crate) fn add(
     builder.add(files);
     match &args.output {
         Some(output) => builder.output(output, Writes::Through)?,
-        None if args.dependencies_only && args.depfile.is_some() => {}
+        None if args.dependencies_only => builder.prints |= args.depfile.is_none(),
         None if args.preprocesses_only => {
             return Err(Reason::new(ReasonKind::PreprocessToStdout, main.to_string_lossy()));
         }
