@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::macros::{ByName, Name};
+use super::macros::{ByName, Definition, Name};
 
 /// How a file is read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -44,7 +44,7 @@ pub(crate) struct Lexed {
     /// An include whose operand is computed in another way.
     pub(crate) computed: bool,
     /// Macros that are defined as an operand of an include.
-    pub(crate) named: Vec<(Vec<u8>, (Form, Vec<u8>))>,
+    pub(crate) named: Vec<Definition>,
     /// Macros that are defined as anything else.
     pub(crate) others: Vec<Name>,
     /// A `__has_include` whose operand a macro computes.
@@ -223,7 +223,7 @@ impl<'a> Lexer<'a> {
         let body = self.at;
         self.skip_blanks();
         match self.operand().filter(|_| self.ends()) {
-            Some(operand) => self.found.named.push((name.to_vec(), operand)),
+            Some(operand) => self.found.named.push(Definition { name: name.to_vec(), operand }),
             None => self.found.others.push(Name::of(name)),
         }
         self.at = body;

@@ -50,6 +50,13 @@ pub(crate) struct ByName {
     pub(crate) next: bool,
 }
 
+/// A macro whose body is an operand as it stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Definition {
+    pub(crate) name: Vec<u8>,
+    pub(crate) operand: (Form, Vec<u8>),
+}
+
 /// The macros that may be defined.
 #[derive(Default, Debug)]
 pub(crate) struct Macros {
@@ -79,7 +86,7 @@ impl Macros {
     /// Adds those that a file may define.
     pub(crate) fn add(&mut self, lexed: &Lexed) {
         self.others.extend(&lexed.others);
-        for (name, operand) in &lexed.named {
+        for Definition { name, operand } in &lexed.named {
             self.operand(name, operand.clone());
         }
     }
