@@ -13,6 +13,7 @@ mod log;
 mod memory;
 mod ptrace;
 mod spawn;
+mod stop;
 mod syscall;
 mod tracer;
 
@@ -21,6 +22,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use crate::status::Exit;
+pub use stop::Stop;
 
 /// A command to run under the tracer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,14 +155,16 @@ impl TraceError {
 /// Seen are all calls that take a path or list a directory, on descriptors too where they change a file. Not seen
 /// are reads through descriptors and mappings whose opening was seen, and `io_uring`, which is refused as if the
 /// kernel had none. A process that changes its root is reported with the paths it used.
-pub fn run(cmd: &TraceCommand) -> Result<Trace, TraceError> {
+///
+/// When `stop` is asked for, the command is killed as if by a signal from outside.
+pub fn run(cmd: &TraceCommand, stop: &Stop) -> Result<Trace, TraceError> {
     if !syscall::SUPPORTED {
         return Err(TraceError::Unsupported);
     }
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .name("trace".into())
-            .spawn_scoped(scope, || tracer::run(cmd))
+            .spawn_scoped(scope, || tracer::run(cmd, stop))
             .map_err(TraceError::system("start of a thread"))?
             .join()
             .unwrap_or_else(|_| {

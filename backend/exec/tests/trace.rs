@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use gg_exec::trace::{Access, AccessKind, Exit, Trace, TraceCommand, TraceError, run};
+use gg_exec::trace::{Access, AccessKind, Exit, Stop, Trace, TraceCommand, TraceError, run};
 use gg_testkit::{TempDir, temp_dir};
 
 fn command(cwd: &Path, argv: &[&str]) -> TraceCommand {
@@ -26,7 +26,7 @@ fn command(cwd: &Path, argv: &[&str]) -> TraceCommand {
 }
 
 fn trace(cwd: &Path, argv: &[&str]) -> Trace {
-    run(&command(cwd, argv)).expect("traced")
+    run(&command(cwd, argv), &Stop::new()).expect("traced")
 }
 
 fn sh(cwd: &Path, script: &str) -> Trace {
@@ -347,7 +347,7 @@ fn calls_of_another_machine_are_an_error_and_leave_nothing_running() {
         }"#;
     fs::write(dir.join("f.c"), source).unwrap();
     assert_eq!(trace(&dir, &["gcc", "-w", "f.c", "-o", "f"]).exit, Exit::Code(0));
-    assert!(matches!(run(&command(&dir, &["./f"])), Err(TraceError::ForeignCalls)));
+    assert!(matches!(run(&command(&dir, &["./f"]), &Stop::new()), Err(TraceError::ForeignCalls)));
     assert!(is_dead(&fs::read_to_string(dir.join("pid")).unwrap()));
 }
 
@@ -357,7 +357,7 @@ fn what_cannot_be_started_is_an_error() {
     let error = |argv: &[&str], change: &dyn Fn(&mut TraceCommand)| {
         let mut cmd = command(&dir, argv);
         change(&mut cmd);
-        run(&cmd).expect_err("not started")
+        run(&cmd, &Stop::new()).expect_err("not started")
     };
     let step = |error| match error {
         TraceError::Start { step, source, .. } => (step, source.raw_os_error()),
@@ -379,7 +379,7 @@ fn bytes_and_umask_arrive_as_they_are() {
     cmd.argv.push(name.clone());
     cmd.env.push(("V".into(), OsString::from_vec(b"\x80v".to_vec())));
     cmd.umask = 0o077;
-    let done = run(&cmd).unwrap();
+    let done = run(&cmd, &Stop::new()).unwrap();
     assert_eq!(done.exit, Exit::Code(0));
     done.must(AccessKind::Write, dir.join(&name), true);
     assert_eq!(fs::read(dir.join(&name)).unwrap(), b"\x80v\n");
@@ -410,4 +410,27 @@ fn many_threads_trace_at_once_and_leave_other_children_alone() {
             });
         }
     });
+}
+
+#[test]
+fn a_stopped_command_is_killed_with_all_it_started() {
+    let (_keep, dir) = directory();
+    assert!(Command::new("mkfifo").arg(dir.join("begun")).arg(dir.join("never")).status().unwrap().success());
+    let stop = Stop::new();
+    let stopper = stop.clone();
+    let begun = dir.join("begun");
+    // Opened by the command once it runs, and by all it started.
+    let thread = std::thread::spawn(move || {
+        let pid = fs::read_to_string(begun).unwrap();
+        stopper.stop();
+        pid
+    });
+    let script = "cat never & echo $! >begun; cat never";
+    let done = run(&command(&dir, &["sh", "-c", script]), &stop).unwrap();
+    assert_eq!(done.exit, Exit::Signal(libc::SIGKILL));
+    assert!(stop.is_asked());
+    let child = thread.join().unwrap();
+    assert!(!Path::new("/proc").join(child.trim()).exists(), "{child}");
+    let done = run(&command(&dir, &["sh", "-c", script]), &stop).unwrap();
+    assert_eq!(done.exit, Exit::Signal(libc::SIGKILL), "what is asked for before it begins ends it too");
 }

@@ -230,7 +230,7 @@ impl Session {
             }
         };
         let before = audit::Before::look(&known.thunk);
-        let trace = match self.trace(request, &known) {
+        let trace = match self.trace(request, None, &known) {
             Ok(trace) => trace,
             Err(Stop::Native { kind, detail }) => {
                 let native = Some(format!("{kind}: {detail}"));
@@ -435,7 +435,7 @@ impl Session {
             return Err(native("cancelled", ""));
         }
         let before = audit::Before::look(&known.thunk);
-        let trace = self.trace(request, known)?;
+        let trace = self.trace(request, caller, known)?;
         line.audited = true;
         line.thunk = matches!(end, ThunkEnd::Done(_));
         line.native = (!line.thunk).then(|| "thunk-failed".to_owned());
@@ -472,16 +472,21 @@ impl Session {
         Ok(thunk.outputs.iter().any(|output| inputs.contains_key(&path(output))))
     }
 
-    fn trace(&self, request: &Request, known: &Known) -> Result<trace::Trace, Stop> {
+    fn trace(&self, request: &Request, caller: Option<&UnixStream>, known: &Known) -> Result<trace::Trace, Stop> {
         let env = real_env(request, &known.request.cwd);
-        trace::run(&trace::TraceCommand {
+        let command = trace::TraceCommand {
             exe: known.request.exe.clone(),
             argv: known.request.argv.clone(),
             env: env.into_iter().map(|(k, v)| (OsString::from_vec(k), OsString::from_vec(v))).collect(),
             cwd: known.request.cwd.clone(),
             umask: known.request.umask,
-        })
-        .map_err(|e| native("tracer", e.to_string()))
+        };
+        let stop = trace::Stop::new();
+        let gone = stop.clone();
+        let _watch = caller.map(|socket| self.hangups.on_hangup(socket, move || gone.stop()));
+        let traced = trace::run(&command, &stop).map_err(|e| native("tracer", e.to_string()))?;
+        // It was killed for its caller's sake: that says nothing of the model.
+        if stop.is_asked() { Err(native("cancelled", "")) } else { Ok(traced) }
     }
 
     /// The model is no longer believed for this shape, nor is what it gave.

@@ -1,7 +1,7 @@
 //! This process and its children: forking, waiting, what they inherit.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -28,6 +28,24 @@ pub(crate) fn fork(namespaces: libc::c_int) -> io::Result<Fork> {
         pid if pid > 0 => Ok(Fork::Parent(pid as libc::pid_t)),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// A descriptor that means this child and no later process of the same number (Linux 5.3 and later).
+pub(crate) fn handle(pid: libc::pid_t) -> io::Result<OwnedFd> {
+    // SAFETY: takes numbers only.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made the descriptor, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// Kills the process of a [`handle`], if it still runs.
+pub(crate) fn kill_by_handle(process: BorrowedFd<'_>) {
+    let no_info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null pointer stands for the information that kill(2) would give. One that is gone needs no kill.
+    let _ = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, no_info, 0) };
 }
 
 /// Ends this process at once, running nothing that was registered for its end.

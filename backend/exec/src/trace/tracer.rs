@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use super::call::Call;
 use super::log::Log;
 use super::ptrace::{self, CallInfo, Event, Resume};
-use super::{Exit, Trace, TraceCommand, TraceError, filter, spawn};
+use super::{Exit, Stop, Trace, TraceCommand, TraceError, filter, spawn};
 
 /// Runs the command. The calling thread must have no other children: all of them are waited for, and the kernel
 /// kills what is left when it ends.
-pub(super) fn run(cmd: &TraceCommand) -> Result<Trace, TraceError> {
+pub(super) fn run(cmd: &TraceCommand, stop: &Stop) -> Result<Trace, TraceError> {
     let child = spawn::start(cmd)?;
+    stop.begin(child.pid);
     let mut tracer = Tracer { root: child.pid, threads: HashMap::from([(child.pid, None)]), log: Log::default() };
     let exit = tracer.until_exit();
     let survivors = tracer.threads.len();
