@@ -8,9 +8,10 @@ use gg_thunk::ValueName;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
+use crate::processor;
 
 /// Raised when models change what they infer: older entries are then not found.
-const GENERATION: u32 = 1;
+const GENERATION: u32 = 2;
 
 /// What is kept of a call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -25,15 +26,17 @@ pub(crate) struct Call {
 
 pub(crate) struct Calls {
     dir: PathBuf,
+    /// The driver writes what it finds of the processor into the plan.
+    processor: Vec<u8>,
 }
 
 impl Calls {
     pub fn new(gg_dir: &Path) -> Calls {
-        Calls { dir: gg_dir.join("calls") }
+        Calls { dir: gg_dir.join("calls"), processor: processor::identity() }
     }
 
-    /// The name of a request: all that a model is given.
-    pub fn key(request: &Request) -> ValueName {
+    /// The name of a request: all that a model is given, and the processor.
+    pub fn key(&self, request: &Request) -> ValueName {
         use std::os::unix::ffi::OsStrExt as _;
         let mut text = Vec::with_capacity(4096);
         let mut put = |bytes: &[u8]| {
@@ -41,6 +44,7 @@ impl Calls {
             text.extend_from_slice(bytes);
         };
         put(&GENERATION.to_le_bytes());
+        put(&self.processor);
         put(request.tool.as_bytes());
         put(request.exe.as_os_str().as_bytes());
         put(request.cwd.as_os_str().as_bytes());

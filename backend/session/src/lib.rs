@@ -12,6 +12,7 @@
 //! | `evidence` | the record of those answers, and whether they still hold |
 //! | `calls` | the thunk that a call gave, while its evidence holds |
 //! | `ingest` | paths of an inference into objects, trees and a thunk |
+//! | `processor` | for which processor a call is kept |
 //! | `place` | outputs to their paths, the way the tool writes them |
 //! | `audit` | when to run the real tool under the tracer too, and what counts as a difference |
 //! | `shapes` | what audits found, per flag shape |
@@ -26,6 +27,7 @@ mod ingest;
 mod issued;
 mod journal;
 mod place;
+mod processor;
 pub mod server;
 mod session;
 mod shapes;

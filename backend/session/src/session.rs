@@ -345,7 +345,7 @@ impl Session {
             umask: request.umask,
             stderr_is_tty: request.fds[2].kind == FdKind::Tty,
         };
-        let key = Calls::key(&request);
+        let key = self.calls.key(&request);
         if !anew
             && let Some(call) = self.calls.get(&key)
             && let Ok(name) = call.thunk.parse::<ThunkName>()
