@@ -69,8 +69,9 @@ fn hash(file: &Path) -> Result<gg_thunk::ValueName> {
 
 fn gc(max_size: u64) -> Result<()> {
     let store = Workplace::here()?.store()?;
-    let before = store.root().to_owned();
-    let report = store.gc(max_size).with_context(|| format!("collecting in {}", shown(&before)))?;
+    let gg_dir = store.root().to_owned();
+    let caches = gg_session::caches(&gg_dir);
+    let report = store.gc(max_size, &caches).with_context(|| format!("collecting in {}", shown(&gg_dir)))?;
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let (freed, left) = (mib(report.freed_bytes), mib(report.left_bytes()));
     println!("freed {freed:.1} MiB ({} files), left {left:.1} MiB", report.freed_files);

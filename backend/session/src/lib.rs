@@ -39,6 +39,11 @@ pub use issued::Issued;
 pub use journal::{Journal, Stats};
 pub use session::{Audited, Described, Options, Session};
 
+/// What sessions keep in a `GG_DIR` beside the store and can do without: directories of shards.
+pub fn caches(gg_dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    ["calls", "plans"].map(|name| gg_dir.join(name)).into()
+}
+
 /// What can go wrong in a session. It never reaches a caller: the real tool runs instead, and the log says why.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {

@@ -16,7 +16,7 @@ const BATCH: usize = 64;
 /// What eviction found and did. Sizes are what the files take on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GcReport {
-    /// Files that were there: objects and memo records.
+    /// Files that were there: objects, memo records, what caches hold.
     pub files: u64,
     /// What they and the quarantine took.
     pub bytes: u64,
@@ -49,12 +49,13 @@ struct Candidate {
 
 impl LocalStore {
     /// Evicts what was least recently used until objects and memo take no more than this, or until what is left was
-    /// used since a living lease was taken. Drops memo records that rely on evicted objects.
-    pub fn gc(&self, max_size: u64) -> Result<GcReport> {
+    /// used since a living lease was taken. Drops memo records that rely on evicted objects. `caches` are directories,
+    /// sharded as the store's own, of files that others keep beside it and can do without: they count and go likewise.
+    pub fn gc(&self, max_size: u64, caches: &[PathBuf]) -> Result<GcReport> {
         let layout = self.layout();
         let mut report = GcReport { swept_files: temp::sweep(&layout.tmp).at(&layout.tmp)?, ..GcReport::default() };
         let mut candidates = Vec::new();
-        for dir in [&layout.objects, &layout.memo] {
+        for dir in [&layout.objects, &layout.memo].into_iter().chain(caches) {
             for path in layout::files_in_shards(dir).at(dir)? {
                 if let Some(candidate) = Candidate::look(path)? {
                     report.files += 1;

@@ -43,12 +43,12 @@ fn the_least_recently_used_goes_first() {
     // A use makes it the most recently used; so does a put of what is there.
     assert!(store.contains(&names[0]).unwrap());
     store.put(&[1; 8192]).unwrap();
-    let report = store.gc(16384).unwrap();
+    let report = store.gc(16384, &[]).unwrap();
     assert_eq!(there(&store, &names), [true, true, false, false]);
     assert_eq!((report.files, report.bytes), (4, 32768));
     assert_eq!((report.freed_files, report.freed_bytes), (2, 16384));
     assert_eq!(report.left_bytes(), 16384);
-    assert_eq!(store.gc(16384).unwrap().freed_files, 0);
+    assert_eq!(store.gc(16384, &[]).unwrap().freed_files, 0);
 }
 
 #[test]
@@ -70,12 +70,12 @@ fn what_a_session_uses_is_kept() {
     let lease = store.lease().unwrap();
     assert!(store.get(&names[1]).unwrap().is_some());
     let new = store.put(b"new").unwrap();
-    let report = store.gc(0).unwrap();
+    let report = store.gc(0, &[]).unwrap();
     assert_eq!(there(&store, &names), [false, true, false, false]);
     assert!(store.contains(&new).unwrap());
     assert_eq!((report.freed_files, report.held_files), (3, 2));
     drop(lease);
-    let report = store.gc(0).unwrap();
+    let report = store.gc(0, &[]).unwrap();
     assert_eq!((report.freed_files, report.held_files), (2, 0));
     assert_eq!(there(&store, &names), [false; 4]);
 }
@@ -91,7 +91,7 @@ fn a_use_that_was_not_noted_because_of_the_grain_holds_too() {
     let _lease = store.lease().unwrap();
     assert!(store.contains(&name).unwrap());
     assert_eq!(fs::metadata(&path).unwrap().accessed().unwrap(), before);
-    assert_eq!(store.gc(0).unwrap().freed_files, 0);
+    assert_eq!(store.gc(0, &[]).unwrap().freed_files, 0);
     assert!(path.exists());
 }
 
@@ -123,12 +123,12 @@ fn a_lease_holds_in_other_processes_and_dies_with_its_own() {
         assert_eq!(out.read(&mut byte).unwrap(), 1, "{said:?}");
         said.push(byte[0]);
     }
-    store.gc(0).unwrap();
+    store.gc(0, &[]).unwrap();
     assert_eq!(there(&store, &names), [true, false]);
     session.kill().unwrap();
     session.wait().unwrap();
     assert_eq!(fs::read_dir(dir.path().join("run/leases")).unwrap().count(), 1);
-    store.gc(0).unwrap();
+    store.gc(0, &[]).unwrap();
     assert_eq!(there(&store, &names), [false, false]);
     assert_eq!(fs::read_dir(dir.path().join("run/leases")).unwrap().count(), 0);
 }
@@ -144,9 +144,9 @@ fn renewing_lets_go() {
     let since = SystemTime::now() - Duration::from_secs(5 * 3600);
     File::options().write(true).open(file).unwrap().set_modified(since).unwrap();
     age(&store.object_path(&names[0]), 2);
-    assert_eq!(store.gc(0).unwrap().freed_files, 0);
+    assert_eq!(store.gc(0, &[]).unwrap().freed_files, 0);
     lease.renew().unwrap();
-    assert_eq!(store.gc(0).unwrap().freed_files, 1);
+    assert_eq!(store.gc(0, &[]).unwrap().freed_files, 1);
 }
 
 #[test]
@@ -174,8 +174,8 @@ fn records_go_with_their_objects() {
             thunk
         })
         .collect();
-    let size = store.gc(u64::MAX).unwrap().bytes;
-    let report = store.gc(size - 1).unwrap();
+    let size = store.gc(u64::MAX, &[]).unwrap().bytes;
+    let report = store.gc(size - 1, &[]).unwrap();
     assert_eq!((report.freed_files, report.dropped_records), (1, 1));
     assert_eq!(there(&store, &names), [false, true]);
     assert_eq!(memo.get(&thunks[0]).unwrap(), None);
@@ -187,8 +187,25 @@ fn quarantine_goes_before_anything_good() {
     let dir = tempfile::tempdir().unwrap();
     let (store, names) = filled(dir.path(), 1);
     fs::write(dir.path().join("quarantine/old"), [1; 8192]).unwrap();
-    assert_eq!(store.gc(16384).unwrap().quarantine_files, 0);
-    let report = store.gc(8192).unwrap();
+    assert_eq!(store.gc(16384, &[]).unwrap().quarantine_files, 0);
+    let report = store.gc(8192, &[]).unwrap();
     assert_eq!((report.quarantine_files, report.freed_files), (1, 0));
     assert_eq!(there(&store, &names), [true]);
+}
+
+#[test]
+fn what_others_keep_beside_the_store_goes_likewise() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(dir.path()).unwrap();
+    let name = store.put(b"object").unwrap();
+    let cache = dir.path().join("cache");
+    fs::create_dir_all(cache.join("ab")).unwrap();
+    let kept = cache.join("ab/abc");
+    fs::write(&kept, vec![0; 10_000]).unwrap();
+    let absent = dir.path().join("absent");
+    let report = store.gc(u64::MAX, &[cache.clone(), absent.clone()]).unwrap();
+    assert_eq!((report.files, report.freed_files), (2, 0));
+    let report = store.gc(0, &[cache, absent]).unwrap();
+    assert_eq!(report.freed_files, 2);
+    assert!(!kept.exists() && !store.contains(&name).unwrap());
 }

@@ -145,7 +145,7 @@ fn assert_readable_only(store: &LocalStore, reason: fn(&StoreError) -> bool) {
         memo.put(&ThunkName::of(b"t"), &record()).unwrap_err(),
         memo.remove(&ThunkName::of(b"t")).unwrap_err(),
         store.lease().unwrap_err(),
-        store.gc(0).unwrap_err(),
+        store.gc(0, &[]).unwrap_err(),
         cache.put(&other, here, Observed::at(1 << 40)).unwrap_err(),
     ] {
         assert!(reason(&error), "{error:?}");
