@@ -5,16 +5,16 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Seek as _};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gg_store::{LocalStore, Made, Record};
+use gg_store::{LocalStore, Record};
 use gg_thunk::{Output, Writes};
 
-use crate::SessionError;
+use crate::{SessionError, sys};
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
@@ -22,78 +22,180 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 /// order of the work.
 pub(crate) fn place(store: &LocalStore, outputs: &[Output], record: &Record) -> Result<(), SessionError> {
     // Nothing is touched before all of it is known to be there, and whole.
-    for made in record.outputs.values() {
-        if store.checked_path(&made.object)?.is_none() {
-            let path = store.object_path(&made.object);
-            return Err(SessionError::Input { path, why: "has gone from the store, or was corrupt" });
-        }
-    }
+    let mut ready = Vec::with_capacity(outputs.len());
     for output in outputs {
         let Some(made) = record.outputs.get(&output.tag) else { continue };
-        let path = Path::new(OsStr::from_bytes(&output.path));
-        let placed = match output.writes {
-            Writes::Replace => replace(store, path, made),
-            Writes::Through => through(store, path, made),
+        let Some(object) = store.checked_path(&made.object)? else {
+            let path = store.object_path(&made.object);
+            return Err(SessionError::Input { path, why: "has gone from the store, or was corrupt" });
         };
-        placed.map_err(|e| match e {
-            Failed::Store(e) => SessionError::Store(e),
-            Failed::Io(e) => SessionError::io("writing", path, e),
-        })?;
+        ready.push((output, object, made.mode));
+    }
+    for (output, object, mode) in ready {
+        let path = Path::new(OsStr::from_bytes(&output.path));
+        let placed = File::open(&object).and_then(|object| match output.writes {
+            Writes::Replace => replace(&object, path, mode),
+            Writes::Through => through(&object, path, mode),
+        });
+        placed.map_err(|e| SessionError::io("writing", path, e))?;
     }
     Ok(())
 }
 
-enum Failed {
-    Store(gg_store::StoreError),
-    Io(io::Error),
+/// All of the object into the file, sharing blocks where the file system can.
+fn fill(mut object: &File, file: &mut File) -> io::Result<()> {
+    object.rewind()?;
+    io::copy(&mut object, file).map(drop)
 }
 
-impl From<io::Error> for Failed {
-    fn from(e: io::Error) -> Failed {
-        Failed::Io(e)
+/// A new file, then its name: who looks sees the old file or all of the new one.
+fn replace(object: &File, path: &Path, mode: u32) -> io::Result<()> {
+    let Some(new) = Unnamed::make(object, path, mode)? else { return replace_by_rename(object, path, mode) };
+    match new.link(path) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            let beside = beside(path)?;
+            new.link(&beside)?;
+            rename(&beside, path)
+        }
+        linked => linked,
     }
 }
 
-fn fill(store: &LocalStore, file: &mut File, made: &Made) -> Result<(), Failed> {
-    match store.copy_to(&made.object, file).map_err(Failed::Store)? {
-        true => Ok(()),
-        false => Err(io::Error::new(io::ErrorKind::NotFound, "the object is gone from the store").into()),
+/// Where a file cannot be made without a name.
+fn replace_by_rename(object: &File, path: &Path, mode: u32) -> io::Result<()> {
+    let beside = beside(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    let filled = fill(object, &mut file).and_then(|()| file.set_permissions(Permissions::from_mode(mode)));
+    match filled {
+        Ok(()) => rename(&beside, path),
+        Err(e) => {
+            let _ = std::fs::remove_file(&beside);
+            Err(e)
+        }
     }
 }
 
-/// A new file beside the path, then a rename: who looks sees the old file or all of the new one.
-fn replace(store: &LocalStore, path: &Path, made: &Made) -> Result<(), Failed> {
-    let dir = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to).inspect_err(|_| {
+        let _ = std::fs::remove_file(from);
+    })
+}
+
+/// A name in the same directory that nobody else takes.
+fn beside(path: &Path) -> io::Result<PathBuf> {
+    let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let temp = dir.join(format!(".gg-{}-{number}", std::process::id()));
-    let result = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temp)?;
-        fill(store, &mut file, made)?;
-        file.set_permissions(Permissions::from_mode(made.mode))?;
-        Ok(std::fs::rename(&temp, path)?)
-    })();
-    if result.is_err() {
-        // It may never have been made.
-        let _ = std::fs::remove_file(&temp);
-    }
-    result
+    Ok(dir.join(format!(".gg-{}-{number}", std::process::id())))
 }
 
-fn through(store: &LocalStore, path: &Path, made: &Made) -> Result<(), Failed> {
-    let created = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(file) => Some(file),
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => None,
-        Err(e) => return Err(e.into()),
-    };
-    match created {
-        Some(mut file) => {
-            fill(store, &mut file, made)?;
-            file.set_permissions(Permissions::from_mode(made.mode))?;
-        }
-        None => {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
-            fill(store, &mut file, made)?;
+/// Into the file that is there; if there is none, a new one with all its bytes.
+fn through(object: &File, path: &Path, mode: u32) -> io::Result<()> {
+    if !path.exists()
+        && !path.is_symlink()
+        && let Some(new) = Unnamed::make(object, path, mode)?
+    {
+        match new.link(path) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            linked => return linked,
         }
     }
-    Ok(())
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => {
+            let filled = fill(object, &mut file).and_then(|()| file.set_permissions(Permissions::from_mode(mode)));
+            filled.inspect_err(|_| {
+                let _ = std::fs::remove_file(path);
+            })
+        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+            let length = object.metadata()?.len();
+            // A full disk is noticed while the old bytes are still there.
+            sys::reserve(&file, length)?;
+            fill(object, &mut file)?;
+            file.set_len(length)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// A whole file that has no name yet: nothing of it is left behind if this process is killed.
+struct Unnamed(File);
+
+impl Unnamed {
+    /// Makes one in the directory of the path; `None` where the file system cannot.
+    fn make(object: &File, path: &Path, mode: u32) -> io::Result<Option<Unnamed>> {
+        let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        let Some(mut file) = sys::unnamed_file(dir)? else { return Ok(None) };
+        fill(object, &mut file)?;
+        file.set_permissions(Permissions::from_mode(mode))?;
+        Ok(Some(Unnamed(file)))
+    }
+
+    fn link(&self, path: &Path) -> io::Result<()> {
+        sys::link_unnamed(&self.0, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+
+    /// A directory with an object in it, and the object open.
+    fn directory(name: &str) -> (PathBuf, File) {
+        let dir = std::env::temp_dir().join(format!("gg-place-{}-{name}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("object"), "new bytes").unwrap();
+        let object = File::open(dir.join("object")).unwrap();
+        (dir, object)
+    }
+
+    fn state(path: &Path) -> (String, u32) {
+        (fs::read_to_string(path).unwrap(), fs::symlink_metadata(path).unwrap().mode() & 0o7777)
+    }
+
+    #[test]
+    fn replacing_takes_the_name_from_whatever_had_it() {
+        let (dir, object) = directory("replace");
+        let out = dir.join("out");
+        for way in [replace, replace_by_rename] {
+            way(&object, &out, 0o640).unwrap();
+            assert_eq!(state(&out), ("new bytes".to_owned(), 0o640));
+            fs::write(dir.join("other"), "old").unwrap();
+            fs::remove_file(&out).unwrap();
+            std::os::unix::fs::symlink("other", &out).unwrap();
+            way(&object, &out, 0o755).unwrap();
+            assert_eq!(state(&out), ("new bytes".to_owned(), 0o755));
+            assert_eq!(fs::read_to_string(dir.join("other")).unwrap(), "old", "what it pointed to is as it was");
+            fs::hard_link(&out, dir.join("second")).unwrap();
+            way(&object, &out, 0o600).unwrap();
+            assert_eq!(state(&dir.join("second")).1, 0o755, "another name of the old file keeps it");
+            fs::remove_file(dir.join("second")).unwrap();
+            fs::remove_file(&out).unwrap();
+            assert!(way(&object, &dir.join("absent/out"), 0o644).is_err());
+        }
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 2, "nothing is left but object and other");
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn writing_through_keeps_the_file() {
+        let (dir, object) = directory("through");
+        let out = dir.join("out");
+        through(&object, &out, 0o640).unwrap();
+        assert_eq!(state(&out), ("new bytes".to_owned(), 0o640));
+        fs::write(&out, "old bytes that are longer").unwrap();
+        fs::set_permissions(&out, Permissions::from_mode(0o751)).unwrap();
+        std::os::unix::fs::symlink("out", dir.join("link")).unwrap();
+        let before = fs::metadata(&out).unwrap().ino();
+        through(&object, &dir.join("link"), 0o644).unwrap();
+        assert_eq!(state(&out), ("new bytes".to_owned(), 0o751));
+        assert_eq!(fs::metadata(&out).unwrap().ino(), before);
+        // A link that leads nowhere: the file is made where it points to.
+        std::os::unix::fs::symlink("made", dir.join("dangling")).unwrap();
+        through(&object, &dir.join("dangling"), 0o644).unwrap();
+        assert_eq!(fs::read_to_string(dir.join("made")).unwrap(), "new bytes");
+        fs::remove_dir_all(dir).unwrap();
+    }
 }

@@ -1,7 +1,12 @@
 //! The system calls of the session that the standard library does not offer.
 
-use std::fs::File;
+use std::ffi::CString;
+use std::fs::{File, OpenOptions};
+use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 fn poll(set: &mut [libc::pollfd], timeout_ms: i32) {
     // SAFETY: `set` is a valid array of its own length, borrowed exclusively for the whole call. A call that
@@ -49,10 +54,55 @@ pub(crate) fn replace_descriptor(from: &File, to: RawFd) -> bool {
 }
 
 /// Waits for the lock of a file.
-pub(crate) fn lock(file: &File) -> std::io::Result<()> {
+pub(crate) fn lock(file: &File) -> io::Result<()> {
     // SAFETY: the descriptor is open for as long as `file` is borrowed.
     match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) } {
         0 => Ok(()),
-        _ => Err(std::io::Error::last_os_error()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// A file in the directory that has no name yet; `None` where the file system has no such files, or `/proc` is missing, by
+/// which they are given one.
+pub(crate) fn unnamed_file(dir: &Path) -> io::Result<Option<File>> {
+    let made = OpenOptions::new().write(true).custom_flags(libc::O_TMPFILE).mode(0o600).open(dir);
+    match made {
+        Ok(file) => Ok(Some(file).filter(|file| Path::new(&own_link(file)).is_symlink())),
+        // As the manual has it: not known to the file system, or not to the kernel.
+        Err(e) if matches!(e.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EISDIR | libc::EINVAL)) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+fn own_link(file: &File) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+/// Gives the file its first name.
+pub(crate) fn link_unnamed(file: &File, path: &Path) -> io::Result<()> {
+    let from = CString::new(own_link(file))?;
+    let to = CString::new(path.as_os_str().as_bytes())?;
+    let flags = libc::AT_SYMLINK_FOLLOW;
+    // SAFETY: both strings end with a NUL and live until the call returns.
+    match unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), flags) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Makes sure that so many bytes from the file's start can be written; the file stays as it is. Where the file system
+/// cannot tell, nothing is known.
+pub(crate) fn reserve(file: &File, length: u64) -> io::Result<()> {
+    let Ok(length) = libc::off_t::try_from(length) else { return Err(io::ErrorKind::FileTooLarge.into()) };
+    if length == 0 {
+        return Ok(());
+    }
+    // SAFETY: the descriptor is open for as long as `file` is borrowed.
+    match unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 0, length) } {
+        0 => Ok(()),
+        _ => match io::Error::last_os_error() {
+            e if matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Err(e),
+            _ => Ok(()),
+        },
     }
 }
