@@ -11,7 +11,7 @@ use crate::evidence::Evidence;
 use crate::processor;
 
 /// Raised when models change what they infer: older entries are then not found.
-const GENERATION: u32 = 2;
+const GENERATION: u32 = 3;
 
 /// What is kept of a call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub(crate) struct Call {
     pub thunk: String,
     /// Its flag shape.
     pub shape: String,
+    /// Whether the tool failed as the thunk did: then it is asked at once.
+    pub fails: bool,
     /// What the model saw.
     pub evidence: Evidence,
 }
@@ -69,6 +71,14 @@ impl Calls {
     /// What is kept under a key; a file that cannot be read as such is none.
     pub fn get(&self, key: &ValueName) -> Option<Call> {
         postcard::from_bytes(&std::fs::read(self.path(key)).ok()?).ok()
+    }
+
+    /// Notes whether the tool fails while the evidence holds.
+    pub fn note(&self, key: &ValueName, fails: bool) -> io::Result<()> {
+        match self.get(key) {
+            Some(call) => self.put(key, &Call { fails, ..call }),
+            None => Ok(()),
+        }
     }
 
     pub fn put(&self, key: &ValueName, call: &Call) -> io::Result<()> {

@@ -14,7 +14,7 @@ use gg_models::{Inference, Models, Verdict};
 use gg_protocol::real_tool::{DEFAULT_PATH, Finder};
 use gg_protocol::{FdKind, Ran, RanStatus, Reply, Request};
 use gg_store::{DigestCache, Lease, LocalStore, Memo, Record, Store as _};
-use gg_thunk::{Thunk, ThunkName};
+use gg_thunk::{Thunk, ThunkName, ValueName};
 
 use crate::audit::{self, AuditPolicy, Finding, ThunkEnd};
 use crate::calls::{Call, Calls};
@@ -85,12 +85,22 @@ pub(crate) struct Answer {
     pub doubt: Option<Doubt>,
 }
 
-/// A thunk that failed while nobody knows yet whether the real tool does too.
+/// A thunk that failed, now or before, while nobody knows yet whether the real tool does too.
 pub(crate) struct Doubt {
     tool: Vec<u8>,
     shape: String,
     said: String,
     thunk: Thunk,
+    key: ValueName,
+    /// It is known from before and was not run.
+    before: bool,
+}
+
+impl Doubt {
+    fn new(request: &Request, known: Known, said: String, before: bool) -> Doubt {
+        let Known { thunk, shape, key, .. } = known;
+        Doubt { tool: request.tool.clone(), shape, said, thunk, key, before }
+    }
 }
 
 /// A call whose thunk is known.
@@ -98,6 +108,9 @@ struct Known {
     request: gg_models::Request,
     thunk: Thunk,
     shape: String,
+    /// What is kept of it is kept under this name.
+    key: ValueName,
+    fails: bool,
 }
 
 /// What the thunk of a call is, for `gg describe` and the tests.
@@ -186,8 +199,14 @@ impl Session {
 
     /// Takes the report of a native run that was asked for because the thunk failed.
     pub(crate) fn reported(&self, doubt: &Doubt, ran: &Ran) {
-        if ran.status != RanStatus::Exit(0) {
-            return;
+        match ran.status {
+            RanStatus::Exit(status) if doubt.before || status != 0 => {
+                // While it fails, nothing but the tool runs. What cannot be kept is found out again.
+                let _ = self.calls.note(&doubt.key, status != 0);
+                return;
+            }
+            RanStatus::Exit(_) => {}
+            RanStatus::Signal(_) => return,
         }
         // Whatever made it fail may have passed: a full disk, a source that was being written.
         if let Ok(Forced { outcome: Outcome::Failed { exit: trace::Exit::Code(_), .. }, .. }) =
@@ -262,6 +281,10 @@ impl Session {
         if let Some(Standing::Disabled(why)) = standing {
             return Err(native("model-disabled", why));
         }
+        if known.fails {
+            *doubt = Some(Doubt::new(request, known, String::new(), true));
+            return Err(native("fails-as-before", ""));
+        }
         let policy = policy(request);
         let mut name = known.thunk.name();
         if let Some(record) = self.remembered(&name)? {
@@ -306,7 +329,7 @@ impl Session {
                     return Err(native("thunk-killed", exit.to_string()));
                 }
                 let said = String::from_utf8_lossy(stderr).lines().next().unwrap_or_default().to_owned();
-                *doubt = Some(Doubt { tool: request.tool.clone(), shape: known.shape, said, thunk: known.thunk });
+                *doubt = Some(Doubt::new(request, known, said, false));
                 Err(native("thunk-failed", ""))
             }
             Outcome::CouldNotRun(why) => Err(native("engine", why.clone())),
@@ -352,7 +375,7 @@ impl Session {
             && call.evidence.holds(&|path, stat| self.contents.current(path, stat))
             && let Some(thunk) = self.contents.store.get_thunk(&name).map_err(SessionError::from)?
         {
-            return Ok(Known { request, thunk, shape: call.shape });
+            return Ok(Known { request, thunk, shape: call.shape, key, fails: call.fails });
         }
         let world = LiveWorld::new(&self.recall, &self.hidden);
         let inference: Inference = match self.models.infer(&request, &world) {
@@ -363,10 +386,10 @@ impl Session {
         let name = self.contents.store.put_thunk(&thunk).map_err(SessionError::from)?;
         let outputs: HashSet<PathBuf> = inference.outputs.iter().map(|output| output.path.clone()).collect();
         let evidence = world.evidence(&outputs);
-        let call = Call { thunk: name.to_string(), shape: inference.shape.clone(), evidence };
+        let call = Call { thunk: name.to_string(), shape: inference.shape.clone(), fails: false, evidence };
         let kept = self.calls.put(&key, &call);
         kept.map_err(|e| SessionError::io("keeping a call in", self.contents.store.root(), e))?;
-        Ok(Known { request, thunk, shape: inference.shape })
+        Ok(Known { request, thunk, shape: inference.shape, key, fails: false })
     }
 
     /// What the memo has, if all it names is in the store.
@@ -403,10 +426,7 @@ impl Session {
         if known.request.stderr_is_tty && record.stderr.len() > 0 {
             return Err(native("terminal-messages", ""));
         }
-        // One file for both: only the tool itself knows in which order it spoke.
-        let [_, out, err] = &request.fds;
-        let one = out.kind != FdKind::Null && (out.dev, out.ino) == (err.dev, err.ino);
-        if one && record.stdout.len() > 0 && record.stderr.len() > 0 {
+        if one_file(request) && record.stdout.len() > 0 && record.stderr.len() > 0 {
             return Err(native("interleaved-messages", ""));
         }
         if record.stdout.len().saturating_add(record.stderr.len()) > MOST_MESSAGES {
@@ -451,9 +471,14 @@ impl Session {
             Ok(_) => {}
             Err(e) => line.detail = Some(format!("not compared: {e}")),
         }
+        if matches!(end, ThunkEnd::Failed { .. }) && matches!(trace.exit, trace::Exit::Code(status) if status != 0) {
+            let _ = self.calls.note(&known.key, true);
+        }
         let messages = known.request.stderr_is_tty && !trace.stderr.is_empty();
         let long = trace.stdout.len().saturating_add(trace.stderr.len()) as u64 > MOST_MESSAGES;
+        let mixed = one_file(request) && !trace.stdout.is_empty() && !trace.stderr.is_empty();
         match trace.exit {
+            _ if repeatable && mixed => Err(native("interleaved-messages", "")),
             _ if repeatable && (messages || long) => Err(native("terminal-messages", "")),
             // The caller has to die of it too.
             trace::Exit::Signal(_) if repeatable => Err(native("signal", "")),
@@ -542,6 +567,12 @@ fn real_env(request: &Request, cwd: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
         _ => (name.clone(), value.clone()),
     };
     request.env.iter().map(real).collect()
+}
+
+/// Whether standard output and standard error are one file: only the tool itself knows in which order it spoke.
+fn one_file(request: &Request) -> bool {
+    let [_, out, err] = &request.fds;
+    out.kind != FdKind::Null && (out.dev, out.ino) == (err.dev, err.ino)
 }
 
 fn policy(request: &Request) -> AuditPolicy {

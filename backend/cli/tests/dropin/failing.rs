@@ -16,7 +16,8 @@ fn both_ways(project: Tree) -> [Ended; 2] {
     // a call whose source is not there is left to the compiler at once
     let native: Vec<&String> = stats["native"].as_object().unwrap().keys().collect();
     assert!(
-        !native.is_empty() && native.iter().all(|why| ["thunk-failed", "input"].contains(&why.as_str())),
+        !native.is_empty()
+            && native.iter().all(|why| ["thunk-failed", "fails-as-before", "input"].contains(&why.as_str())),
         "{stats}"
     );
     assert!(stats["executed"]["local"].as_u64() > Some(0), "{stats}");
@@ -126,4 +127,39 @@ fn an_older_object_is_treated_as_the_compiler_does() {
     for ended in both_ways(project) {
         assert_eq!(ended.status, Some(2), "{}", ended.stderr);
     }
+}
+
+/// As redis does before it has built what it includes: the failure is expected, and so it is not run twice each time.
+#[test]
+fn a_failure_from_before_is_left_to_the_tool_until_something_changes() {
+    let makefile =
+        "all:\n\t$(CC) -MM broken.c first.c >deps 2>errors || true\n\t$(CC) -MM broken.c first.c >both 2>&1 || true\n";
+    let project = broken("#include \"later.h\"\nint broken = LATER;\n").file("Makefile", makefile);
+    let bench = Bench::new(project.clone());
+    let first = bench.alike(&[]);
+    assert_eq!(bench.stats()["native"], json!({"thunk-failed": 1, "fails-as-before": 1}));
+    bench.reset_stats();
+    assert_eq!(bench.alike(&[]), first);
+    let stats = bench.stats();
+    assert_eq!((&stats["native"], &stats["executed"]), (&json!({"fails-as-before": 2}), &json!({})));
+    std::fs::write(bench.file("later.h"), "#define LATER 1\n").unwrap();
+    bench.reset_stats();
+    let gg = bench.gg(&[]);
+    let stats = bench.stats();
+    assert_eq!((&stats["native"], &stats["executed"]), (&json!({}), &json!({"local": 1})));
+    let native = bench.native(&[]);
+    assert_eq!(gg.tree.difference(&native.tree), Vec::<String>::new());
+    assert_ne!(gg.tree.get("deps"), first.tree.get("deps"));
+}
+
+/// What is said on two streams into one file stays in its order, also in a call that is audited.
+#[test]
+fn two_streams_in_one_file() {
+    let makefile = "all:\n\t-$(CC) -MM broken.c first.c >both 2>&1\n\t$(CC) -H -M last.c >heard 2>&1\n";
+    let project = broken("#include \"later.h\"\n").file("last.c", "#include <stddef.h>\n").file("Makefile", makefile);
+    let bench = Bench::new(project);
+    for _ in 0..2 {
+        assert_eq!(bench.alike(&[]).status, Some(0));
+    }
+    assert_eq!(bench.stats()["native"]["interleaved-messages"], json!(3));
 }
