@@ -92,20 +92,20 @@ impl<'a> Call<'a> {
         if req.var("POSIXLY_CORRECT").is_some() {
             return Err(Reason::new(ReasonKind::Environment, "POSIXLY_CORRECT"));
         }
-        let args = response::expand(req.args(), &req.cwd, world)?;
+        let response::Expanded { args, files } = response::expand(req.args(), &req.cwd, world)?;
         let mut call = Self {
             req,
             world,
             args,
             argv: req.argv.clone(),
-            inputs: BTreeSet::new(),
+            inputs: files.into_iter().map(Input::File).collect(),
             outputs: Vec::new(),
             env: BTreeMap::new(),
             shape: base_name(&req.tool).to_vec(),
         };
         if call.args != req.args() {
             if call.args.iter().map(|arg| arg.len() + 1).sum::<usize>() > MAX_EXPANDED {
-                call.keep_response_files()?;
+                call.check_response_files()?;
             } else {
                 call.argv.splice(1.., call.args.iter().cloned());
             }
@@ -113,8 +113,8 @@ impl<'a> Call<'a> {
         Ok(call)
     }
 
-    /// A list too long for a command line stays in its files, which then are inputs.
-    fn keep_response_files(&mut self) -> Result<(), Reason> {
+    /// A list too long for a command line stays in its files.
+    fn check_response_files(&self) -> Result<(), Reason> {
         for arg in self.req.args() {
             let Some(name) = arg.as_bytes().strip_prefix(b"@").filter(|name| !name.is_empty()) else { continue };
             let path = self.path(OsStr::from_bytes(name));
@@ -128,7 +128,6 @@ impl<'a> Call<'a> {
                     format!("{}: may name other response files", path.display()),
                 ));
             }
-            self.inputs.insert(Input::File(path));
         }
         Ok(())
     }
@@ -168,9 +167,7 @@ impl<'a> Call<'a> {
 
     fn replaces(&mut self, name: &OsStr) -> Result<(), Reason> {
         let tag = self.tag();
-        let written = output::by_bfd(&tag, &self.path(name), self.world)?;
-        self.inputs.extend(written.input);
-        self.writes(written.output)
+        self.writes(output::by_bfd(&tag, &self.path(name), self.world)?)
     }
 
     fn tag(&self) -> String {

@@ -51,11 +51,13 @@ impl<'a> Search<'a> {
             None => HashMap::new(),
         };
         let library_path = library_path.unwrap_or_default().as_bytes();
-        let library_path = library_path
-            .split(|byte| matches!(byte, b':' | b';'))
-            .filter(|dir| !dir.is_empty())
-            .map(|dir| PathBuf::from(OsStr::from_bytes(dir)))
-            .collect();
+        let entries = || library_path.split(|byte| matches!(byte, b':' | b';'));
+        if !library_path.is_empty() && entries().any(|dir| !dir.starts_with(b"/")) {
+            // Each process's own directory.
+            return Err(Reason::new(ReasonKind::Environment, "LD_LIBRARY_PATH with a relative directory"));
+        }
+        let library_path =
+            entries().filter(|dir| !dir.is_empty()).map(|dir| PathBuf::from(OsStr::from_bytes(dir))).collect();
         Ok(Self { world, library_path, cache, needs_cache: false })
     }
 

@@ -19,14 +19,14 @@ use std::path::Path;
 use crate::models::base_name;
 use crate::request::Request;
 use crate::scan::Headers;
-use crate::verdict::{Inference, Reason, ReasonKind};
+use crate::verdict::{Inference, Input, Reason, ReasonKind};
 use crate::world::World;
 use builder::Builder;
 
 /// A call of `gcc`, `g++`, `cc`, `c++` or `cpp`.
 pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Result<Inference, Reason> {
     environment::check(req)?;
-    let args = response::expand(req.args(), &req.cwd, world)?;
+    let response::Expanded { args, files } = response::expand(req.args(), &req.cwd, world)?;
     let parsed = option::parse(&args)?;
     if parsed.operands.is_empty() {
         return Err(Reason::new(ReasonKind::Usage, "no input"));
@@ -41,6 +41,8 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
     };
     let links = plan.commands.iter().any(|command| is("collect2")(&command));
     let mut builder = Builder::new(req, world, environment::of(req, links, world));
+    // The driver has read them: they are none of the steps' files, but of the call's.
+    builder.add(files.into_iter().map(Input::File));
     let mut locale = false;
     let mut inline = Vec::new();
     for command in &plan.commands {
@@ -71,8 +73,9 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
 /// A direct call of `cc1`, `cc1plus` or `as`.
 pub(crate) fn infer_step(req: &Request, world: &dyn World, headers: &Headers) -> Result<Inference, Reason> {
     environment::check(req)?;
-    let mut argv = response::expand(req.args(), &req.cwd, world)?;
+    let response::Expanded { args: mut argv, files } = response::expand(req.args(), &req.cwd, world)?;
     let mut builder = Builder::new(req, world, environment::of(req, false, world));
+    builder.add(files.into_iter().map(Input::File));
     let mut inputs = Vec::new();
     locale::add(req, version_beside(&req.exe).as_deref().unwrap_or_default(), world, &mut builder.env, &mut inputs)?;
     builder.add(inputs);

@@ -87,7 +87,8 @@ struct Call<'a> {
     run_paths: RunPaths,
     plugins: Vec<PathBuf>,
     dirs: BTreeSet<PathBuf>,
-    written: BTreeSet<Input>,
+    /// What the plugins are and load.
+    loaded: BTreeSet<Input>,
     outputs: Vec<OutputSpec>,
     relocatable: bool,
 }
@@ -101,7 +102,7 @@ impl<'a> Call<'a> {
             run_paths: RunPaths::default(),
             plugins: Vec::new(),
             dirs: BTreeSet::new(),
-            written: BTreeSet::new(),
+            loaded: BTreeSet::new(),
             outputs: Vec::new(),
             relocatable: false,
         }
@@ -149,9 +150,7 @@ impl<'a> Call<'a> {
         }
         self.link.plugin = !self.plugins.is_empty();
         let out = self.cwd.join(last(Effect::Output).unwrap_or(OsStr::new("a.out")));
-        let written = output::by_bfd("out", &out, self.world)?;
-        self.outputs.insert(0, written.output);
-        self.written.extend(written.input);
+        self.outputs.insert(0, output::by_bfd("out", &out, self.world)?);
         Ok(())
     }
 
@@ -243,7 +242,7 @@ impl<'a> Call<'a> {
     fn load_plugins(&mut self, library_path: Option<&OsStr>) -> Result<(), Reason> {
         for plugin in &self.plugins {
             for input in closure::with_library_path(plugin, library_path, self.world)? {
-                self.written.insert(input);
+                self.loaded.insert(input);
             }
         }
         Ok(())
@@ -253,7 +252,7 @@ impl<'a> Call<'a> {
         if let Some(clash) = self.outputs.iter().find(|output| self.link.files.contains(&output.path)) {
             return Err(Reason::new(ReasonKind::Usage, format!("{} is an input and an output", clash.path.display())));
         }
-        let mut inputs: BTreeSet<Input> = self.written;
+        let mut inputs: BTreeSet<Input> = self.loaded;
         inputs.extend(self.link.files.into_iter().map(Input::File));
         inputs.extend(self.dirs.into_iter().map(Input::Dir));
         inputs.extend(

@@ -9,7 +9,6 @@ mod once;
 mod walk;
 
 pub(crate) use lex::{Flavour, Lexed};
-pub(crate) use macros::Macros;
 pub(crate) use once::Bodies;
 pub(crate) use walk::{Chain, Reached, Walk};
 

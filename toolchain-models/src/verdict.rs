@@ -84,7 +84,7 @@ reason_kinds! {
     ProbePrint = "probe-print",
     /// A try-compile of a configure script, CMake or meson.
     ProbeConfigure = "probe-configure",
-    /// `-E`, `-M` without an output file.
+    /// `-E` without an output file.
     PreprocessToStdout = "preprocess-to-stdout",
     /// An input is standard input.
     Stdin = "stdin",

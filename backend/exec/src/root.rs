@@ -4,16 +4,25 @@
 mod chroot;
 mod namespaces;
 
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 
 use gg_store::LocalStore;
 use gg_thunk::Thunk;
 
-use crate::error::ExecError;
+use crate::error::{Doing, ExecError};
 use crate::evidence::RootKind;
 use crate::wire::Setup;
 use chroot::Chroot;
 use namespaces::{Mounts, Namespaces};
+
+/// Makes a directory that nobody else may enter, whatever the umask, unless it is there.
+fn make_private(path: &Path) -> Result<(), ExecError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.doing(|| format!("cannot make {}", path.display()))
+}
 
 /// What a slot keeps between thunks.
 pub(crate) enum Root {

@@ -33,7 +33,7 @@ pub(crate) enum Found {
     Absent,
     Dir,
     Other,
-    /// Whatever is there, so long as it is no directory, link or device.
+    /// Whatever is there, so long as it is no directory, link or device, nor an empty file: into that some tools write.
     AnyFileOrNone,
     /// The names in a directory, sorted, by their digest.
     Names([u8; 32]),
@@ -86,6 +86,8 @@ struct Absent {
 pub(crate) struct Evidence {
     items: Vec<Item>,
     absent: Vec<Absent>,
+    /// Whether modification times count where the content is known, because the thunk has them.
+    times: bool,
 }
 
 /// A directory's times prove its names if they are this much older than the first look-up. File systems with coarser
@@ -94,8 +96,9 @@ const SETTLED_NS: i128 = 3_000_000_000;
 
 impl Evidence {
     /// Gathers look-ups. `begun` is the time before the first of them, in nanoseconds since 1970. What is written is
-    /// not looked at for its content: an output that is not also read may be there or not.
-    pub fn gather(items: Vec<Item>, outputs: &HashSet<PathBuf>, begun: i128) -> Evidence {
+    /// not looked at for its content: an output that is not also read may be there or not. `times`: modification times
+    /// count too.
+    pub fn gather(items: Vec<Item>, outputs: &HashSet<PathBuf>, begun: i128, times: bool) -> Evidence {
         let plain: HashSet<Bytes> = items
             .iter()
             .filter(|item| item.look == Look::Own && matches!(item.found, Found::File { .. } | Found::Dir))
@@ -128,13 +131,13 @@ impl Evidence {
             Absent { dir, state, names: names.into_iter().collect() }
         });
         let absent = absent.collect();
-        Evidence { items: kept, absent }
+        Evidence { items: kept, absent, times }
     }
 
     /// Whether every look-up would be answered as it was. `content` gives a file's value by its state,
     /// reading it if need be.
     pub fn holds(&self, content: &dyn Fn(&Path, &Stat) -> Option<ValueName>) -> bool {
-        self.absent.iter().all(Absent::holds) && self.items.iter().all(|item| item.holds(content))
+        self.absent.iter().all(Absent::holds) && self.items.iter().all(|item| item.holds(content, self.times))
     }
 }
 
@@ -178,7 +181,7 @@ impl Absent {
 }
 
 impl Item {
-    fn holds(&self, content: &dyn Fn(&Path, &Stat) -> Option<ValueName>) -> bool {
+    fn holds(&self, content: &dyn Fn(&Path, &Stat) -> Option<ValueName>, times: bool) -> bool {
         let path = Path::new(OsStr::from_bytes(&self.path));
         if self.look == Look::Listed {
             return list(path).is_ok_and(|names| names_found(names.as_deref()) == self.found);
@@ -186,7 +189,7 @@ impl Item {
         let Ok(now) = look(path, self.look) else { return false };
         match (&self.found, now) {
             (Found::Absent, None) => true,
-            (Found::AnyFileOrNone, now) => now.is_none_or(|stat| stat.kind == FileKind::File),
+            (Found::AnyFileOrNone, now) => now.is_none_or(|stat| stat.kind == FileKind::File && stat.size > 0),
             (Found::Dir, Some(stat)) => stat.kind == FileKind::Dir,
             (Found::Other, Some(stat)) => stat.kind == FileKind::Other,
             (Found::Link(to), Some(stat)) => {
@@ -194,7 +197,8 @@ impl Item {
                     && std::fs::read_link(path).is_ok_and(|now| now.as_os_str().as_bytes() == to)
             }
             (Found::File { mode, state, content: taken }, Some(stat)) => {
-                if stat.kind != FileKind::File || stat.mode != *mode || stat.size != state.size {
+                let same = stat.kind == FileKind::File && stat.mode == *mode && stat.size == state.size;
+                if !same || (times && stat.mtime_ns != state.mtime_ns) {
                     return false;
                 }
                 match taken {
@@ -297,8 +301,9 @@ mod tests {
         let outputs = HashSet::from([dir.join("a.o")]);
         // The directory was made just now: only look-ups an hour from now may trust its times.
         let hour = i128::from(3600u32) * 1_000_000_000;
-        let evidence = Evidence::gather(items.clone(), &outputs, stat.mtime_ns);
-        let settled = Evidence::gather(items, &outputs, stat.mtime_ns + hour);
+        let evidence = Evidence::gather(items.clone(), &outputs, stat.mtime_ns, false);
+        let timed = Evidence::gather(items.clone(), &outputs, stat.mtime_ns, true);
+        let settled = Evidence::gather(items, &outputs, stat.mtime_ns + hour, false);
         assert_eq!(evidence.absent.len(), 1, "what is below an absent directory goes without saying");
         assert_eq!(evidence.absent[0].names, [b"bits".to_vec(), b"gone.h".to_vec()]);
         assert!(evidence.absent[0].state.is_none() && settled.absent[0].state.is_some());
@@ -306,6 +311,9 @@ mod tests {
         assert_eq!(postcard::from_bytes::<Evidence>(&text).unwrap(), evidence);
         assert!(settled.holds(&read));
         assert!(evidence.holds(&read), "another inode with the same bytes is the same file");
+        assert!(!timed.holds(&read), "but its time may be another");
+        std::fs::write(dir.join("a.o"), "").unwrap();
+        assert!(!evidence.holds(&read), "an empty output is written into");
         std::fs::write(dir.join("a.o"), "object").unwrap();
         assert!(evidence.holds(&read), "an output may be there");
         std::fs::write(&file, "y").unwrap();

@@ -219,7 +219,7 @@ impl Session {
 
     /// The thunk of a call, or the reason why it has none.
     pub fn describe(&self, request: &Request) -> Result<Described, String> {
-        match self.known(request, false) {
+        match self.known(request, None, false) {
             Ok(known) => Ok(Described { name: known.thunk.name(), thunk: known.thunk, shape: known.shape }),
             Err(Stop::NoTool) => Err(NO_TOOL.to_owned()),
             Err(Stop::Native { kind, detail }) => Err(format!("{kind}: {detail}")),
@@ -228,7 +228,7 @@ impl Session {
 
     /// Runs a call both ways and tells the differences. The real tool's result is what stays.
     pub fn audit(&self, request: &Request) -> Result<Audited, SessionError> {
-        let known = match self.known(request, false) {
+        let known = match self.known(request, None, false) {
             Ok(known) => known,
             Err(stop) => {
                 let reason = match stop {
@@ -276,10 +276,16 @@ impl Session {
         if let Some(why) = &self.unsealed {
             return Err(native("unsealed", why.clone()));
         }
-        let mut known = self.known(request, false)?;
+        let mut known = self.known(request, caller, false)?;
         let standing = self.shapes.standing(&known.shape);
         if let Some(Standing::Disabled(why)) = standing {
             return Err(native("model-disabled", why));
+        }
+        for output in &known.thunk.outputs {
+            let dir = Path::new(OsStr::from_bytes(&output.path)).parent();
+            if let Some(dir) = dir.filter(|dir| sys::has_default_acl(dir)) {
+                return Err(native("default-acl", dir.display().to_string()));
+            }
         }
         if known.fails {
             *doubt = Some(Doubt::new(request, known, String::new(), true));
@@ -302,7 +308,7 @@ impl Session {
         let mut forced = self.force(&known.thunk, caller, false)?;
         if matches!(forced.outcome, Outcome::CouldNotRun(_)) {
             // What the record of look-ups rests on may have been evicted from the store: look anew, once.
-            known = self.known(request, true)?;
+            known = self.known(request, caller, true)?;
             name = known.thunk.name();
             self.note(&known.shape, &name)?;
             forced = self.force(&known.thunk, caller, false)?;
@@ -346,11 +352,14 @@ impl Session {
 
     /// From request to thunk: by what is kept of the call while it holds, else by the model.
     /// `anew`: by the model in any case.
-    fn known(&self, request: &Request, anew: bool) -> Result<Known, Stop> {
+    fn known(&self, request: &Request, caller: Option<&UnixStream>, anew: bool) -> Result<Known, Stop> {
         let wrong_place = || native("other-root", "the caller sees another file system");
         let id = |path: &Path| std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
         let cwd = PathBuf::from(OsStr::from_bytes(&request.cwd));
         if id(Path::new("/")) != Some(request.root) || id(&cwd) != Some(request.cwd_id) {
+            return Err(wrong_place());
+        }
+        if caller.is_some_and(|socket| !sys::has_our_mounts(socket)) {
             return Err(wrong_place());
         }
         let finder = finder(request, &cwd);
@@ -385,7 +394,7 @@ impl Session {
         let thunk = Ingest::new(&self.contents, &world).thunk(&inference)?;
         let name = self.contents.store.put_thunk(&thunk).map_err(SessionError::from)?;
         let outputs: HashSet<PathBuf> = inference.outputs.iter().map(|output| output.path.clone()).collect();
-        let evidence = world.evidence(&outputs);
+        let evidence = world.evidence(&outputs, inference.timestamps);
         let call = Call { thunk: name.to_string(), shape: inference.shape.clone(), fails: false, evidence };
         let kept = self.calls.put(&key, &call);
         kept.map_err(|e| SessionError::io("keeping a call in", self.contents.store.root(), e))?;

@@ -6,10 +6,13 @@
 use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gg_thunk::ThunkName;
+
+use crate::calls::GENERATION;
 
 /// What is known of a shape.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,7 +47,7 @@ impl Shapes {
 
     /// Reads what this or another process has appended since.
     fn read(&self, known: &mut Known) -> io::Result<()> {
-        let path = self.dir.join("verdicts");
+        let path = self.verdicts();
         let len = match std::fs::metadata(&path) {
             Ok(meta) => meta.len(),
             Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
@@ -53,9 +56,10 @@ impl Shapes {
         if len == known.read {
             return Ok(());
         }
+        let bytes = if len == 0 { Vec::new() } else { std::fs::read(&path)? };
+        let text = String::from_utf8_lossy(&bytes);
         known.standing.clear();
-        let text = if len == 0 { String::new() } else { std::fs::read_to_string(&path)? };
-        known.read = text.len() as u64;
+        known.read = bytes.len() as u64;
         // A line that a killed process left torn has no known verdict and is passed over.
         for line in text.lines() {
             match line.split_once(' ') {
@@ -83,14 +87,14 @@ impl Shapes {
         if self.standing(shape).is_some() {
             return Ok(());
         }
-        append(&self.dir.join("verdicts"), &format!("{shape} sound\n"))
+        append(&self.verdicts(), &format!("{shape} sound"))
     }
 
     /// Disables a shape, and gives the thunks whose results are no longer to be believed.
     pub fn disable(&self, shape: &str, why: &str) -> io::Result<Vec<ThunkName>> {
         let why = why.replace('\n', " ");
         self.lock().standing.insert(shape.to_owned(), Standing::Disabled(why.clone()));
-        append(&self.dir.join("verdicts"), &format!("{shape} disabled {why}\n"))?;
+        append(&self.verdicts(), &format!("{shape} disabled {why}"))?;
         match std::fs::read_to_string(self.thunks(shape)) {
             Ok(text) => Ok(text.lines().filter_map(|line| line.parse().ok()).collect()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -100,7 +104,12 @@ impl Shapes {
 
     /// Notes that a thunk of this shape is in the memo.
     pub fn remembered(&self, shape: &str, thunk: &ThunkName) -> io::Result<()> {
-        append(&self.thunks(shape), &format!("{thunk}\n"))
+        append(&self.thunks(shape), &thunk.to_string())
+    }
+
+    /// What models of another generation were found to be says nothing of these.
+    fn verdicts(&self) -> PathBuf {
+        self.dir.join(format!("verdicts-{GENERATION}"))
     }
 
     fn thunks(&self, shape: &str) -> PathBuf {
@@ -112,9 +121,16 @@ impl Shapes {
     }
 }
 
-/// One write of a whole line: lines of several processes do not mix.
+/// One write of a whole line: lines of several processes do not mix. It begins on a line of its own, whatever a killed
+/// process or a full disk left there.
 fn append(path: &Path, line: &str) -> io::Result<()> {
-    OpenOptions::new().append(true).create(true).open(path)?.write_all(line.as_bytes())
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    let mut last = [b'\n'];
+    if let Some(end) = file.metadata()?.len().checked_sub(1) {
+        file.read_exact_at(&mut last, end)?;
+    }
+    let torn = if last == [b'\n'] { "" } else { "\n" };
+    file.write_all(format!("{torn}{line}\n").as_bytes())
 }
 
 #[cfg(test)]
@@ -131,10 +147,12 @@ mod tests {
         assert_eq!(shapes.standing("aa"), Some(Standing::Sound));
         assert_eq!(shapes.disable("aa", "read /h.h\nunseen").unwrap(), [thunk]);
         shapes.sound("aa").unwrap();
-        append(&dir.join("audit/verdicts"), "bb disab").unwrap();
+        OpenOptions::new().append(true).open(shapes.verdicts()).unwrap().write_all(b"bb disab\xff").unwrap();
+        shapes.sound("cc").unwrap();
         let again = Shapes::open(&dir).unwrap();
         assert_eq!(again.standing("aa"), Some(Standing::Disabled("read /h.h unseen".to_owned())));
         assert_eq!(again.standing("bb"), None);
+        assert_eq!(again.standing("cc"), Some(Standing::Sound), "a torn line swallows nothing");
         std::fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -106,3 +106,34 @@ pub(crate) fn reserve(file: &File, length: u64) -> io::Result<()> {
         },
     }
 }
+
+/// Whether the process at the other end of the socket has this process's mounts: what it means by a path is then what this
+/// process means by it.
+pub(crate) fn has_our_mounts(socket: &std::os::unix::net::UnixStream) -> bool {
+    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: both out-pointers are to live locals, and the length says how large the first is.
+    let answer = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut peer).cast(),
+            &raw mut length,
+        )
+    };
+    let mounts = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
+    // Without /proc nothing is known; a process of another pid namespace has the number 0 here.
+    match mounts("self") {
+        None => true,
+        ours => answer == 0 && peer.pid != 0 && mounts(&peer.pid.to_string()) == ours,
+    }
+}
+
+/// Whether what is made in the directory gets an access control list: the modes are then not those of the private root.
+pub(crate) fn has_default_acl(dir: &Path) -> bool {
+    let Ok(dir) = CString::new(dir.as_os_str().as_bytes()) else { return false };
+    let name = c"system.posix_acl_default";
+    // SAFETY: both strings end with a NUL and live until the call returns; a length of 0 asks for the size only.
+    unsafe { libc::getxattr(dir.as_ptr(), name.as_ptr(), std::ptr::null_mut(), 0) > 0 }
+}

@@ -85,8 +85,9 @@ impl<'a> LiveWorld<'a> {
         self.contents.borrow_mut().insert(path.to_owned(), content);
     }
 
-    /// All that was asked, with its answers; what stands at the paths of outputs counts for its kind only.
-    pub fn evidence(&self, outputs: &HashSet<PathBuf>) -> Evidence {
+    /// All that was asked, with its answers; what stands at the paths of outputs counts for its kind only. `times`: files'
+    /// modification times count too.
+    pub fn evidence(&self, outputs: &HashSet<PathBuf>, times: bool) -> Evidence {
         let (seen, links, contents) = (self.seen.borrow(), self.links.borrow(), self.contents.borrow());
         let order = self.order.borrow();
         let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
@@ -119,7 +120,7 @@ impl<'a> LiveWorld<'a> {
             look: Look::Listed,
             found: names_found(names.as_deref()),
         });
-        Evidence::gather(items.chain(lists).collect(), outputs, self.begun)
+        Evidence::gather(items.chain(lists).collect(), outputs, self.begun, times)
     }
 
     fn hides(&self, path: &Path) -> bool {
@@ -249,7 +250,7 @@ mod tests {
         world.stat(&dir.join("src/../a.h")).unwrap();
         world.lstat(&file).unwrap();
         world.depends_on(&file, ValueName::of(b"x"));
-        let evidence = world.evidence(&HashSet::new());
+        let evidence = world.evidence(&HashSet::new(), false);
         let read = |path: &Path, _: &Stat| Some(ValueName::of(&std::fs::read(path).unwrap()));
         std::fs::remove_file(&file).unwrap();
         std::fs::write(&file, "x").unwrap();

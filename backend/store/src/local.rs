@@ -383,7 +383,6 @@ pub(crate) fn open_object(path: &Path) -> Result<Option<File>> {
     }
 }
 
-/// Reads a file from its position to its end.
 /// Hands over a file from its beginning, in pieces.
 pub(crate) fn read_pieces(file: &File, path: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let mut piece = vec![0; PIECE];

@@ -17,17 +17,17 @@ pub(crate) struct Written {
     pub input: Option<Input>,
 }
 
-/// An object, an executable, an archive written anew: BFD unlinks what is there, unless it is empty; then it writes into it
-/// and its mode counts.
-pub(crate) fn by_bfd(tag: &str, path: &Path, world: &dyn World) -> Result<Written, Reason> {
+/// An object, an executable, an archive written anew: BFD unlinks what is there, unless it is empty or a link that leads
+/// nowhere; then it writes into it, and its mode counts, or that of what is made.
+pub(crate) fn by_bfd(tag: &str, path: &Path, world: &dyn World) -> Result<OutputSpec, Reason> {
     let stat = regular(path, world)?;
-    let (writes, input) = match stat {
-        Some(stat) if stat.size > 0 => (Writes::Replace, None),
-        Some(_) => (Writes::Through, Some(Input::InPlace(path.to_owned()))),
-        // Nothing there, or a symbolic link that leads nowhere yet: created through it.
-        None => (if is_link(path, world)? { Writes::Through } else { Writes::Replace }, None),
-    };
-    Ok(Written { output: spec(tag, path, writes), input })
+    // Also where it leads somewhere: it may be another the next time.
+    let link = is_link(path, world)?;
+    if stat.map_or(link, |stat| stat.size == 0) {
+        let what = format!("{}: is there, and empty", path.display());
+        return Err(Reason::new(ReasonKind::OutputKind, what));
+    }
+    Ok(spec(tag, path, Writes::Replace))
 }
 
 /// A text written with C's `fopen`.

@@ -11,7 +11,7 @@ use gg_thunk::Writes;
 
 use super::builder::{Builder, is_temporary};
 use super::compile::AssemblerNames;
-use crate::scan::{Chain, Flavour, Headers, Macros, Walk};
+use crate::scan::{Chain, Flavour, Headers, Walk};
 use crate::verdict::{Input, Reason, ReasonKind};
 use crate::world::FileKind;
 
@@ -189,7 +189,6 @@ pub(crate) fn add(
 
 fn names_in(builder: &Builder<'_>, headers: &Headers, path: &Path) -> Result<AssemblerNames, Reason> {
     let chain = Chain::default();
-    let reached = Walk::new(headers, builder.world, &builder.req.cwd, &chain, Flavour::Assembly, Macros::default())
-        .alone(path)?;
+    let reached = Walk::new(headers, builder.world, &builder.req.cwd, &chain, Flavour::Assembly).alone(path)?;
     Ok(reached.assembler.into_iter().collect())
 }

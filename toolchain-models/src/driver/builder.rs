@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use gg_thunk::{Step, ValueName, Writes};
 
 use super::plan::TEMPORARY;
+use crate::binutils::output;
 use crate::closure;
 use crate::request::Request;
 use crate::verdict::{Inference, Input, OutputSpec, Reason, ReasonKind};
@@ -85,7 +86,7 @@ impl<'a> Builder<'a> {
             return Ok(());
         }
         let path = self.absolute(path);
-        self.check_output(&path)?;
+        self.check_output(&path, writes)?;
         let known = self.outputs.iter().any(|output| output.path == path);
         if !known {
             let tag = format!("out{}", self.outputs.len());
@@ -97,14 +98,14 @@ impl<'a> Builder<'a> {
     /// Adds outputs that another model found.
     pub(crate) fn add_outputs(&mut self, outputs: impl IntoIterator<Item = OutputSpec>) -> Result<(), Reason> {
         for output in outputs {
-            self.check_output(&output.path)?;
+            self.check_output(&output.path, output.writes)?;
             let tag = format!("out{}", self.outputs.len());
             self.outputs.push(OutputSpec { tag, ..output });
         }
         Ok(())
     }
 
-    fn check_output(&mut self, path: &Path) -> Result<(), Reason> {
+    fn check_output(&mut self, path: &Path, writes: Writes) -> Result<(), Reason> {
         let refuse = |what: &str| Err(Reason::new(ReasonKind::OutputKind, format!("{}: {what}", path.display())));
         if self.stat(path)?.is_some_and(|stat| stat.kind != FileKind::File) {
             return refuse("not a regular file");
@@ -113,10 +114,14 @@ impl<'a> Builder<'a> {
         match self.stat(parent)? {
             Some(stat) if stat.kind == FileKind::Dir => {
                 self.inputs.insert(Input::Dir(parent.to_owned()));
-                Ok(())
             }
-            _ => refuse("its directory is not there"),
+            _ => return refuse("its directory is not there"),
         }
+        if writes == Writes::Replace {
+            // BFD writes into what is empty, and through a link that leads nowhere.
+            output::by_bfd("", path, self.world)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn finish(mut self, shape: &[OsString]) -> Result<Inference, Reason> {
@@ -130,7 +135,14 @@ impl<'a> Builder<'a> {
         if let Some(pwd) = self.env.get(&b"PWD"[..]) {
             self.inputs.insert(Input::Dir(PathBuf::from(OsString::from_vec(pwd.clone()))));
         }
-        let mut described = self.req.exe.as_os_str().as_bytes().to_vec();
+        // Of these tools as they are now: what an audit found of others says nothing of them.
+        let mut described = Vec::new();
+        for exe in std::iter::once(&self.req.exe).chain(&self.tools) {
+            described.extend_from_slice(exe.as_os_str().as_bytes());
+            if let Some(stat) = self.stat(exe)? {
+                described.extend_from_slice(format!("\0{} {}\0", stat.size, stat.mtime_ns).as_bytes());
+            }
+        }
         for part in shape {
             described.push(0);
             described.extend_from_slice(part.as_bytes());

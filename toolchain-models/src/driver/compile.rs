@@ -11,7 +11,7 @@ use gg_thunk::Writes;
 use super::builder::Builder;
 use super::option::{self, Effect};
 use crate::derive::{derive, key_of};
-use crate::scan::{Chain, Flavour, Headers, Macros, Reached, Walk};
+use crate::scan::{Chain, Flavour, Headers, Reached, Walk};
 use crate::verdict::{Input, Reason, ReasonKind};
 use crate::world::{FileKind, World};
 
@@ -80,6 +80,29 @@ struct Arguments {
     dependencies_only: bool,
     preprocessed: bool,
     assembly: bool,
+    /// The value of `-std=`.
+    standard: Option<OsString>,
+}
+
+impl Arguments {
+    /// How the sources are read. Raw strings are known to C++ from 2011 on and to GNU C from 1999 on (`lang_defaults` in
+    /// cpplib); the last `-std=` counts.
+    fn flavour(&self, exe: &Path) -> Flavour {
+        if self.assembly {
+            return Flavour::Assembly;
+        }
+        let standard = self.standard.as_deref().map(OsStr::as_bytes);
+        let cxx = exe.file_name().is_some_and(|name| name.as_bytes().starts_with(b"cc1plus"));
+        let raw = match standard {
+            None => true,
+            Some(standard) if cxx => {
+                let year = standard.strip_prefix(b"gnu++").or_else(|| standard.strip_prefix(b"c++"));
+                !matches!(year, Some(b"98" | b"03") | None)
+            }
+            Some(standard) => standard.starts_with(b"gnu") && !matches!(standard, b"gnu89" | b"gnu90"),
+        };
+        if raw { Flavour::C } else { Flavour::WithoutRawStrings }
+    }
 }
 
 fn parse(args: &[OsString]) -> Result<Arguments, Reason> {
@@ -154,6 +177,11 @@ fn flag(arg: &OsString, parsed: &mut Arguments) -> Result<(), Reason> {
             if let Effect::Unmodelled(kind) = known.effect {
                 return Err(Reason::new(kind, arg.to_string_lossy()));
             }
+            if let Some(standard) = bytes.strip_prefix(b"-std=") {
+                parsed.standard = Some(OsStr::from_bytes(standard).to_owned());
+            } else if bytes == b"-ansi" {
+                parsed.standard = Some("c++98".into());
+            }
             if bytes.starts_with(b"-nostdinc") {
                 parsed.search.push(arg.clone());
             }
@@ -177,7 +205,7 @@ pub(crate) fn add(
     let reached = if args.preprocessed {
         // Nothing is included, but the rest still counts.
         let chain = Chain::default();
-        let walk = Walk::new(headers, builder.world, &builder.req.cwd, &chain, Flavour::C, Macros::default());
+        let walk = Walk::new(headers, builder.world, &builder.req.cwd, &chain, args.flavour(exe));
         walk.alone(Path::new(&main))?
     } else {
         let chain = search_path(builder, exe, &args)?;
@@ -220,17 +248,17 @@ fn headers_of(
     chain: &Chain,
     main: &Path,
 ) -> Result<Reached, Reason> {
-    let flavour = if args.assembly { Flavour::Assembly } else { Flavour::C };
+    let flavour = args.flavour(exe);
     let cwd = &builder.req.cwd;
     let forced: Vec<&OsStr> = args.forced.iter().map(OsString::as_os_str).collect();
     let walk = || {
-        let macros = Macros::of_options(args.defined.iter().map(|value| value.as_bytes()));
-        Walk::new(headers, builder.world, cwd, chain, flavour, macros)
+        let mut walk = Walk::new(headers, builder.world, cwd, chain, flavour);
+        walk.define(&args.defined).map(|()| walk)
     };
-    let mut reached = walk().run(main, &forced)?;
+    let mut reached = walk()?.run(main, &forced)?;
     if !reached.computed.is_empty() {
         let asked = ask_for_headers(builder, exe, args, main)?;
-        let more = walk().run_all(&asked, &reached.computed, main)?;
+        let more = walk()?.run_all(&asked, &reached.computed, main)?;
         reached.files.extend(more.files);
         reached.assembler.extend(more.assembler);
         reached.bodies.extend(more.bodies);
@@ -307,8 +335,9 @@ fn search_path(builder: &mut Builder<'_>, exe: &Path, args: &Arguments) -> Resul
     argv.extend(args.search.iter().cloned());
     argv.extend(["/dev/null", "-o", "/dev/null"].map(OsString::from));
     let variables: Vec<_> = SEARCH_ENV.iter().map(|name| builder.env.get(name.as_bytes())).collect();
-    let key = format!("search 1\0{argv:?}\0{variables:?}\0{}", key_of(&builder.req.cwd));
-    let (quote, bracket): (Vec<PathBuf>, Vec<PathBuf>) = derive(builder.world, &key, |world| {
+    let key = format!("search 2\0{argv:?}\0{variables:?}\0{}", key_of(&builder.req.cwd));
+    type Found = (Vec<PathBuf>, Vec<PathBuf>, Vec<PathBuf>);
+    let (quote, bracket, doubles): Found = derive(builder.world, &key, |world| {
         look(world, exe)?;
         let output = world
             .run(exe, &argv, &asking_env(builder), &builder.req.cwd)
@@ -316,12 +345,20 @@ fn search_path(builder: &mut Builder<'_>, exe: &Path, args: &Arguments) -> Resul
         let listed = parse_search(&output.stderr).filter(|_| output.status == Some(0));
         let listed =
             listed.ok_or_else(|| Reason::new(ReasonKind::Plan, "the compiler does not print its search path"))?;
-        for dir in listed.quote.iter().chain(&listed.bracket).chain(&listed.ignored) {
+        for dir in listed.quote.iter().chain(&listed.bracket) {
             look(world, &builder.req.cwd.join(dir))?;
         }
-        Ok((listed.quote, listed.bracket))
+        let mut doubles = Vec::new();
+        for dir in listed.ignored {
+            if look(world, &builder.req.cwd.join(&dir))? == Some(FileKind::Dir) {
+                doubles.push(dir);
+            }
+        }
+        Ok((listed.quote, listed.bracket, doubles))
     })?;
-    let dirs: Vec<_> = quote.iter().chain(&bracket).map(|dir| Input::Dir(builder.absolute(dir))).collect();
+    // One that is ignored leads to one that is not: the links on its way count.
+    let dirs = quote.iter().chain(&bracket).chain(&doubles);
+    let dirs: Vec<_> = dirs.map(|dir| Input::Dir(builder.absolute(dir))).collect();
     builder.add(dirs);
     Ok(Chain { bracket: quote.len(), dirs: quote.into_iter().chain(bracket).collect() })
 }

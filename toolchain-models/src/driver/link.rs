@@ -18,6 +18,12 @@ pub(crate) fn add(builder: &mut Builder<'_>, exe: &Path, command: &Command, plan
         builder.env.insert(name.as_bytes().to_vec(), value.as_bytes().to_vec());
     }
     builder.env.insert(b"COLLECT_GCC_OPTIONS".to_vec(), command.collect_options.as_bytes().to_vec());
+    if command.argv.iter().any(|arg| is_temporary(arg))
+        && let Some(arg) = command.argv.iter().find(|arg| names_inputs(arg))
+    {
+        // The names of temporary objects are other ones each time.
+        return Err(Reason::new(ReasonKind::UnmodelledOption, arg.to_string_lossy()));
+    }
     let linker = find_linker(builder, plan, &command.argv)?;
     builder.tool(&linker)?;
     let args: Vec<OsString> = command.argv[1..].iter().filter(|arg| !is_own(arg)).cloned().collect();
@@ -27,6 +33,14 @@ pub(crate) fn add(builder: &mut Builder<'_>, exe: &Path, command: &Command, plan
     let footprint = ld::footprint(&args, &builder.req.cwd, &builder.req.env, &linker, builder.world)?;
     builder.add(footprint.inputs);
     builder.add_outputs(footprint.outputs)
+}
+
+/// Whether the option makes the linker write down which objects it was given.
+fn names_inputs(arg: &OsStr) -> bool {
+    let bytes = arg.as_bytes();
+    let Some(name) = bytes.strip_prefix(b"--").or_else(|| bytes.strip_prefix(b"-")) else { return false };
+    let plain: [&[u8]; 8] = [b"Map", b"M", b"print-map", b"t", b"trace", b"cref", b"print-gc-sections", b"verbose"];
+    plain.contains(&name) || name.starts_with(b"Map=") || name.starts_with(b"y") || name.starts_with(b"trace-symbol")
 }
 
 /// What is collect2's own or made by an earlier step.

@@ -276,8 +276,15 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Parsed, Reason> {
             }
         };
         let varies = PER_FILE.contains(&opt.name);
-        parsed.shape.push(if varies { opt.name.into() } else { arg.clone() });
-        if opt.kind == Separate && !varies {
+        let separate = opt.kind == Separate || (opt.kind == JoinedOrSeparate && joined.is_empty());
+        let depfile = b"-Wp,-M".as_slice();
+        parsed.shape.push(match bytes.iter().skip(depfile.len()).position(|byte| *byte == b',') {
+            _ if varies => opt.name.into(),
+            // kbuild's, with a file of its own for each object.
+            Some(comma) if bytes.starts_with(depfile) => OsStr::from_bytes(&bytes[..depfile.len() + comma]).to_owned(),
+            _ => arg.clone(),
+        });
+        if separate && !varies {
             parsed.shape.push(value.to_owned());
         }
         if opt.name == "-o" && (value == "-" || value.is_empty()) {
@@ -314,6 +321,16 @@ mod tests {
         }
         assert!(find(b"-staticx").is_none());
         assert!(find(b"-qunknown").is_none());
+    }
+
+    #[test]
+    fn shapes() {
+        let shape = |args: &[&str]| parse(&args.iter().map(OsString::from).collect::<Vec<_>>()).unwrap().shape;
+        assert_ne!(shape(&["-x", "c", "q.txt"]), shape(&["-x", "c++", "q.txt"]));
+        assert_ne!(shape(&["-T", "a.ld", "q.o"]), shape(&["-T", "b.ld", "q.o"]));
+        assert_eq!(shape(&["-Wp,-MMD,.a.d", "a.c"]), shape(&["-Wp,-MMD,.b.d", "b.c"]));
+        assert_ne!(shape(&["-Wp,-MMD,.a.d", "a.c"]), shape(&["-Wp,-MD,.a.d", "a.c"]));
+        assert_ne!(shape(&["-Wp,-DX", "a.c"]), shape(&["-Wp,-DY", "a.c"]));
     }
 
     #[test]

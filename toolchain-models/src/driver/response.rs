@@ -4,7 +4,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::plan::TEMPORARY;
 use crate::verdict::{Reason, ReasonKind};
@@ -13,11 +13,18 @@ use crate::world::{FileKind, World};
 /// libiberty's own limit is 2,000 expansions.
 const LIMIT: usize = 2000;
 
+/// Arguments in which nothing is left to be read from files.
+pub(crate) struct Expanded {
+    pub(crate) args: Vec<OsString>,
+    /// The files that were read.
+    pub(crate) files: Vec<PathBuf>,
+}
+
 /// The arguments with each `@file` replaced by the file's words; none may look like a temporary file of the private root.
-pub(crate) fn expand(args: &[OsString], cwd: &Path, world: &dyn World) -> Result<Vec<OsString>, Reason> {
+pub(crate) fn expand(args: &[OsString], cwd: &Path, world: &dyn World) -> Result<Expanded, Reason> {
     let mut pending: Vec<OsString> = args.iter().rev().cloned().collect();
     let mut expanded = Vec::with_capacity(args.len());
-    let mut files = 0;
+    let mut files = Vec::new();
     while let Some(arg) = pending.pop() {
         let Some(name) = arg.as_bytes().strip_prefix(b"@").filter(|name| !name.is_empty()) else {
             expanded.push(arg);
@@ -28,17 +35,17 @@ pub(crate) fn expand(args: &[OsString], cwd: &Path, world: &dyn World) -> Result
         match world.stat(&path).map_err(failed)? {
             None => expanded.push(arg),
             Some(stat) if stat.kind == FileKind::File => {
-                files += 1;
-                if files > LIMIT {
+                if files.len() == LIMIT {
                     return Err(Reason::new(ReasonKind::Usage, "too many @-files"));
                 }
                 pending.extend(words(&world.read(&path).map_err(failed)?).into_iter().rev());
+                files.push(path);
             }
             Some(_) => return Err(Reason::new(ReasonKind::Input, format!("{}: not a regular file", path.display()))),
         }
     }
     match expanded.iter().find(|arg| arg.as_bytes().windows(TEMPORARY.len() + 1).any(looks_temporary)) {
-        None => Ok(expanded),
+        None => Ok(Expanded { args: expanded, files }),
         Some(arg) => Err(Reason::new(
             ReasonKind::Plan,
             format!("{}: cannot be told from a temporary file of the private root", arg.to_string_lossy()),

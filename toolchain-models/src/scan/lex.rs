@@ -9,8 +9,10 @@ use super::macros::{ByName, Definition, Name};
 /// How a file is read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Flavour {
-    /// C, C++.
+    /// C or C++ with raw strings.
     C,
+    /// C or C++ of a standard that has no raw strings: `R"` is a macro's name and a string.
+    WithoutRawStrings,
     /// Assembly with preprocessor directives: the assembler's own directives stand outside strings.
     Assembly,
 }
@@ -63,14 +65,29 @@ pub(crate) struct Lexed {
     pub(crate) assembler: Vec<(bool, Vec<u8>)>,
     /// One of those whose operand cannot be told.
     pub(crate) assembler_unclear: bool,
+    /// A macro whose name is spelled with an escape: it may be any.
+    pub(crate) any_macro: bool,
+    /// Files that a line is said to be from: messages quote them.
+    pub(crate) sources: Vec<Vec<u8>>,
+    /// Why this file cannot be read as the preprocessor reads it.
+    pub(crate) unclear: Option<&'static str>,
 }
 
 impl Lexed {
     pub(crate) fn of(source: &[u8], flavour: Flavour) -> Self {
+        let source = source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source);
+        let unclear = if find(source, b"??/").is_some() {
+            Some("a trigraph for a backslash")
+        } else if flavour == Flavour::C && splices_in_raw_strings(source) {
+            Some("a raw string with a backslash at a line's end")
+        } else {
+            None
+        };
         let source = join_lines(source);
         let mut lexer = Lexer { source: &source, at: 0, line_start: true, flavour, found: Self::default() };
         lexer.run();
         let mut found = lexer.found;
+        found.unclear = found.unclear.or(unclear);
         found.operands.sort();
         found.operands.dedup();
         found.by_name.sort();
@@ -82,7 +99,37 @@ impl Lexed {
     }
 }
 
-/// Takes out backslash-newline (also with blanks between, as gcc does). Raw strings lose them too: nothing in them counts.
+impl Lexed {
+    /// What `-D` with this value says: as if it stood in a file.
+    pub(crate) fn of_option(value: &[u8], flavour: Flavour) -> Self {
+        let line = value.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let text = match line.iter().position(|byte| *byte == b'=') {
+            Some(at) => [b"#define ", &line[..at], b" ", &line[at + 1..], b"\n"].concat(),
+            None => [b"#define ", line, b" 1\n"].concat(),
+        };
+        Self::of(&text, flavour)
+    }
+}
+
+/// Whether anything that looks like a raw string, wherever it stands, holds a backslash at a line's end, which is not taken
+/// out there.
+fn splices_in_raw_strings(source: &[u8]) -> bool {
+    let mut from = 0;
+    while let Some(at) = source.get(from..).and_then(|rest| find(rest, b"R\"")) {
+        let body = &source[from + at + 2..];
+        from += at + 2;
+        let Some(open) = body.iter().take(17).position(|byte| *byte == b'(') else { continue };
+        let close = [b")", &body[..open], b"\""].concat();
+        let content = &body[open + 1..];
+        let content = &content[..find(content, &close).unwrap_or(content.len())];
+        if join_lines(content).len() != content.len() {
+            return true;
+        }
+    }
+    false
+}
+
+/// Takes out backslash-newline (also with blanks between, as gcc does).
 fn join_lines(source: &[u8]) -> Cow<'_, [u8]> {
     if !source.contains(&b'\\') {
         return Cow::Borrowed(source);
@@ -102,14 +149,6 @@ fn join_lines(source: &[u8]) -> Cow<'_, [u8]> {
     }
     joined.extend_from_slice(rest);
     Cow::Owned(joined)
-}
-
-/// The operand of an include, if the text is one and nothing else but blanks and comments.
-pub(super) fn operand_of(text: &[u8]) -> Option<(Form, Vec<u8>)> {
-    let mut lexer = Lexer { source: text, at: 0, line_start: false, flavour: Flavour::C, found: Lexed::default() };
-    lexer.skip_blanks();
-    let operand = lexer.operand()?;
-    lexer.ends().then_some(operand)
 }
 
 pub(super) fn is_word(byte: u8) -> bool {
@@ -136,7 +175,7 @@ impl<'a> Lexer<'a> {
                     self.line_start = true;
                     self.at += 1;
                 }
-                b' ' | b'\t' | b'\x0b' | b'\x0c' => self.at += 1,
+                b' ' | b'\t' | b'\x0b' | b'\x0c' | b'\0' => self.at += 1,
                 b'/' if matches!(self.peek(1), b'*' | b'/') => self.skip_comment(),
                 b'#' if self.line_start => {
                     self.at += 1;
@@ -169,7 +208,7 @@ impl<'a> Lexer<'a> {
     fn skip_blanks(&mut self) {
         loop {
             match self.peek(0) {
-                b' ' | b'\t' | b'\x0b' | b'\x0c' | b'\r' if self.at < self.source.len() => self.at += 1,
+                b' ' | b'\t' | b'\x0b' | b'\x0c' | b'\r' | b'\0' if self.at < self.source.len() => self.at += 1,
                 b'/' if self.peek(1) == b'*' => self.skip_comment(),
                 _ => return,
             }
@@ -195,6 +234,13 @@ impl<'a> Lexer<'a> {
             b"include_next" => self.include(true),
             b"pragma" => self.pragma(),
             b"define" => self.define(),
+            b"line" => self.line(),
+            word if word.first().is_some_and(u8::is_ascii_digit) => self.line(),
+            // Only whether it is defined counts.
+            b"ifdef" | b"ifndef" | b"elifdef" | b"elifndef" | b"undef" => {
+                self.skip_blanks();
+                self.word();
+            }
             _ => {}
         }
         self.rest_of_directive();
@@ -216,10 +262,36 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Behind `#line`, or behind the number of `# 1 "file"`.
+    fn line(&mut self) {
+        while self.at < self.source.len() && self.peek(0) != b'\n' {
+            match self.peek(0) {
+                b'"' => {
+                    match unescaped(self.quoted(b'"')) {
+                        Some(name) => self.found.sources.push(name),
+                        None => self.found.unclear = Some("a #line with an escape"),
+                    }
+                    return;
+                }
+                b'/' if self.peek(1) == b'*' => self.skip_comment(),
+                b'/' if self.peek(1) == b'/' => return,
+                byte if is_word(byte) => {
+                    let word = self.word();
+                    if !word[0].is_ascii_digit() && self.flavour != Flavour::Assembly {
+                        self.found.unclear = Some("a #line of a macro");
+                        return;
+                    }
+                }
+                _ => self.at += 1,
+            }
+        }
+    }
+
     /// The body is left to be read as any other text.
     fn define(&mut self) {
         self.skip_blanks();
         let name = self.word();
+        self.found.any_macro |= self.peek(0) == b'\\';
         let body = self.at;
         self.skip_blanks();
         match self.operand().filter(|_| self.ends()) {
@@ -260,13 +332,8 @@ impl<'a> Lexer<'a> {
         self.skip_blanks();
         match self.word() {
             b"pch_preprocess" => self.found.pch = true,
-            b"dependency" => {
-                self.skip_blanks();
-                match self.operand() {
-                    Some((form, name)) => self.found.operands.push(Operand { form, next: false, name, probe: true }),
-                    None => self.found.computed_probe = true,
-                }
-            }
+            // Whether that file is newer than this one.
+            b"dependency" => self.found.timestamp = true,
             _ => {}
         }
     }
@@ -278,6 +345,7 @@ impl<'a> Lexer<'a> {
         let text = rest.strip_prefix(b"(").map_or(rest, <[u8]>::trim_ascii_start);
         let text = text.strip_prefix(b"L").unwrap_or(text).strip_prefix(b"\"").map(<[u8]>::trim_ascii_start);
         self.found.any_once |= text.is_none_or(|text| text.starts_with(b"once"));
+        self.found.timestamp |= text.is_some_and(|text| find(text, b"dependency").is_some_and(|at| at < 40));
     }
 
     fn rest_of_directive(&mut self) {
@@ -311,7 +379,11 @@ impl<'a> Lexer<'a> {
                 b"_Pragma" => self.pragma_operator(),
                 b"__has_include" | b"__has_include__" if in_directive => self.has_include(false),
                 b"__has_include_next" | b"__has_include_next__" if in_directive => self.has_include(true),
-                b"R" | b"LR" | b"uR" | b"UR" | b"u8R" if self.peek(0) == b'"' => self.raw_string(),
+                // Half of a name that is pasted together.
+                word if in_directive && word.starts_with(b"__has_inc") => self.found.computed_probe = true,
+                b"R" | b"LR" | b"uR" | b"UR" | b"u8R" if self.peek(0) == b'"' && self.flavour == Flavour::C => {
+                    self.raw_string()
+                }
                 _ => {}
             }
         } else {
@@ -323,6 +395,8 @@ impl<'a> Lexer<'a> {
         let before = self.at;
         self.skip_blanks();
         if self.peek(0) != b'(' {
+            // The name alone: its parenthesis may come from elsewhere.
+            self.found.computed_probe |= !self.is_asked_whether_defined(before);
             self.at = before;
             return;
         }
@@ -334,11 +408,20 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Whether `defined` or `defined (` stands before the word that ends here.
+    fn is_asked_whether_defined(&self, end: usize) -> bool {
+        let before = &self.source[..end];
+        let length = before.iter().rev().take_while(|byte| is_word(**byte)).count();
+        let before = before[..end - length].trim_ascii_end();
+        let before = before.strip_suffix(b"(").map_or(before, <[u8]>::trim_ascii_end);
+        before.strip_suffix(b"defined").is_some_and(|rest| !rest.last().is_some_and(|byte| is_word(*byte)))
+    }
+
     /// A preprocessing number; `1'000` holds no character constant.
     fn number(&mut self) {
         while self.at < self.source.len() {
             let byte = self.peek(0);
-            let separator = byte == b'\'' && self.flavour == Flavour::C && is_word(self.peek(1));
+            let separator = byte == b'\'' && self.flavour != Flavour::Assembly && is_word(self.peek(1));
             if !(is_word(byte) || byte == b'.' || separator) {
                 return;
             }
@@ -428,6 +511,22 @@ impl<'a> Lexer<'a> {
             _ => self.found.assembler_unclear = true,
         }
     }
+}
+
+/// The text of a string that names a file; `None` where an escape is not as plain as a quote's.
+fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => match bytes.next()? {
+                escaped @ (b'\\' | b'"') => plain.push(*escaped),
+                _ => return None,
+            },
+            byte => plain.push(*byte),
+        }
+    }
+    Some(plain)
 }
 
 fn starts_directive(text: &[u8]) -> bool {

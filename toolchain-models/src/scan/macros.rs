@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::lex::{Form, Lexed, Operand, is_word, operand_of};
+use super::lex::{Form, Lexed, Operand, is_word};
 
 /// What GCC defines outside the names that are reserved (`builtin_define_std` in its configurations); they may stand in a path.
 const PREDEFINED: &[&[u8]] = &[
@@ -60,6 +60,8 @@ pub(crate) struct Definition {
 /// The macros that may be defined.
 #[derive(Default, Debug)]
 pub(crate) struct Macros {
+    /// There are some whose names are not known.
+    any: bool,
     /// Those with a definition that is no operand.
     others: HashSet<Name>,
     /// Definitions that are operands.
@@ -67,24 +69,9 @@ pub(crate) struct Macros {
 }
 
 impl Macros {
-    /// Those of `-D` options, each given as the option's value.
-    pub(crate) fn of_options<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut macros = Self::default();
-        for value in values {
-            let length = value.iter().take_while(|byte| is_word(**byte)).count();
-            let (name, rest) = value.split_at(length);
-            match rest.strip_prefix(b"=").and_then(operand_of) {
-                Some(operand) => macros.operand(name, operand),
-                None => {
-                    macros.others.insert(Name::of(name));
-                }
-            }
-        }
-        macros
-    }
-
     /// Adds those that a file may define.
     pub(crate) fn add(&mut self, lexed: &Lexed) {
+        self.any |= lexed.any_macro;
         self.others.extend(&lexed.others);
         for Definition { name, operand } in &lexed.named {
             self.operand(name, operand.clone());
@@ -98,8 +85,10 @@ impl Macros {
     /// The operands that the name may stand for: none if nothing defines it, for then the include fails if it is
     /// reached. `None` if it may stand for something else.
     pub(crate) fn stands_for(&self, by: &ByName) -> Option<Vec<Operand>> {
-        let own = by.name.is_ascii() && !by.name.starts_with(b"_") && !PREDEFINED.contains(&by.name.as_slice());
-        if !own || self.others.contains(&Name::of(&by.name)) {
+        // A name with other characters has other spellings.
+        let plain = by.name.is_ascii() && !by.name.contains(&b'$');
+        let own = plain && !by.name.starts_with(b"_") && !PREDEFINED.contains(&by.name.as_slice());
+        if !own || self.any || self.others.contains(&Name::of(&by.name)) {
             return None;
         }
         let operands = self.operands.get(&by.name).into_iter().flatten();
@@ -136,7 +125,10 @@ mod tests {
     use crate::scan::Flavour;
 
     fn stands_for(source: &str, options: &[&str], name: &str) -> Option<Vec<String>> {
-        let mut macros = Macros::of_options(options.iter().map(|value| value.as_bytes()));
+        let mut macros = Macros::default();
+        for option in options {
+            macros.add(&Lexed::of_option(option.as_bytes(), Flavour::C));
+        }
         macros.add(&Lexed::of(source.as_bytes(), Flavour::C));
         let operands = macros.stands_for(&ByName { name: name.into(), next: false })?;
         let shown = |operand: Operand| {
@@ -166,13 +158,14 @@ mod tests {
             "#define H <a//b.h>",
             "#define a 1\n#define H <a.h>",
             "#define H <a.h>\n#define H <b.h\n",
+            "#define \\u0024X <a.h>\n",
         ] {
             assert_eq!(stands_for(source, &[], "H"), None, "{source}");
         }
         for option in ["H", "H=", "H=x", "H(x)=<x.h>", "H=<x.h> y"] {
             assert_eq!(stands_for("", &[option], "H"), None, "{option}");
         }
-        for name in ["__FILE__", "linux", "\u{e9}"] {
+        for name in ["__FILE__", "linux", "\u{e9}", "$H"] {
             assert_eq!(stands_for("", &[], name), None, "{name}");
         }
     }

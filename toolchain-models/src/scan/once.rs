@@ -26,6 +26,11 @@ struct Body {
 }
 
 impl Bodies {
+    /// Any file may be read once, if so.
+    pub(crate) fn any_once(&mut self, any_once: bool) {
+        self.any_once |= any_once;
+    }
+
     pub(crate) fn add(&mut self, path: &Path, stat: Stat, once: bool, any_once: bool) {
         self.any_once |= any_once;
         match self.files.entry((stat.dev, stat.ino)) {

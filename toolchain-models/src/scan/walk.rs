@@ -51,10 +51,13 @@ pub(crate) struct Walk<'a> {
     /// Includes by a macro's name, and whether a precompiled form may be taken there.
     by_name: Vec<(Rc<Hit>, ByName, bool)>,
     reached: Reached,
-    seen: HashSet<(OsString, Option<usize>)>,
+    seen: HashSet<Seen>,
     found: HashMap<(usize, Vec<u8>), Option<Rc<Hit>>>,
     queue: Vec<Rc<Hit>>,
 }
+
+/// A file in a directory, by their identities, and its place on the path: whatever it includes is then the same.
+type Seen = ((u64, u64), (u64, u64), Option<usize>);
 
 #[derive(Clone)]
 struct Hit {
@@ -71,10 +74,17 @@ impl<'a> Walk<'a> {
         cwd: &'a Path,
         chain: &'a Chain,
         flavour: Flavour,
-        macros: Macros,
     ) -> Self {
-        let (by_name, reached, seen, found, queue) = Default::default();
+        let (macros, by_name, reached, seen, found, queue) = Default::default();
         Self { headers, world, cwd, chain, flavour, macros, by_name, reached, seen, found, queue }
+    }
+
+    /// Takes in what `-D` options define, given as the options' values.
+    pub(crate) fn define(&mut self, values: &[OsString]) -> Result<(), Reason> {
+        for value in values {
+            self.take_in(&Lexed::of_option(value.as_bytes(), self.flavour), Path::new("<command-line>"))?;
+        }
+        Ok(())
     }
 
     /// Walks from the main file and the forced includes. A forced include that is nowhere is the compiler's to complain about.
@@ -194,7 +204,10 @@ impl<'a> Walk<'a> {
     }
 
     fn enter(&mut self, hit: &Rc<Hit>, main: bool) -> Result<(), Reason> {
-        if !self.seen.insert((hit.path.clone().into_os_string(), hit.dir)) {
+        // By each spelling it may be opened.
+        self.reached.files.insert(hit.path.clone().into_os_string());
+        let seen = self.seen_as(hit)?;
+        if !self.seen.insert(seen) {
             return Ok(());
         }
         let lexed = self.words(hit)?;
@@ -211,34 +224,44 @@ impl<'a> Walk<'a> {
         let absolute = self.cwd.join(&hit.path);
         let lexed =
             self.headers.lexed(&absolute, hit.stat, self.flavour, self.world).map_err(|error| io(&absolute, &error))?;
-        self.macros.add(&lexed);
+        self.take_in(&lexed, &hit.path)?;
+        self.reached.bodies.add(&hit.path, hit.stat, lexed.once, lexed.any_once);
+        Ok(lexed)
+    }
+
+    /// What a file says, but for its includes and for what it is as a file.
+    fn take_in(&mut self, lexed: &Lexed, path: &Path) -> Result<(), Reason> {
+        if let Some(why) = lexed.unclear {
+            return Err(Reason::new(ReasonKind::Footprint, format!("{}: {why}", path.display())));
+        }
+        self.macros.add(lexed);
         if lexed.computed {
-            self.reached.computed.insert(hit.path.clone().into_os_string());
+            self.reached.computed.insert(path.as_os_str().to_owned());
         }
         if lexed.computed_probe {
-            return Err(Reason::new(
-                ReasonKind::Footprint,
-                format!("{}: __has_include of a macro", hit.path.display()),
-            ));
+            return Err(Reason::new(ReasonKind::Footprint, format!("{}: __has_include of a macro", path.display())));
         }
         if lexed.clock {
-            self.reached.clock.get_or_insert_with(|| hit.path.clone());
+            self.reached.clock.get_or_insert_with(|| path.to_owned());
         }
         if lexed.pch {
-            return Err(Reason::new(ReasonKind::Pch, hit.path.display().to_string()));
+            return Err(Reason::new(ReasonKind::Pch, path.display().to_string()));
         }
         if lexed.assembler_unclear {
-            return Err(Reason::new(
-                ReasonKind::Footprint,
-                format!("{}: .incbin or .include of an unknown name", hit.path.display()),
-            ));
+            let what = format!("{}: .incbin or .include of an unknown name", path.display());
+            return Err(Reason::new(ReasonKind::Footprint, what));
         }
-        self.reached.bodies.add(&hit.path, hit.stat, lexed.once, lexed.any_once);
         if lexed.timestamp {
-            self.reached.timestamp.get_or_insert_with(|| hit.path.clone());
+            self.reached.timestamp.get_or_insert_with(|| path.to_owned());
         }
+        self.reached.bodies.any_once(lexed.any_once);
         self.reached.assembler.extend(lexed.assembler.iter().cloned());
-        Ok(lexed)
+        for source in lexed.sources.iter().filter(|source| !source.is_empty()) {
+            if let Some(hit) = self.file(PathBuf::from(OsStr::from_bytes(source)), None)? {
+                self.reached.files.insert(hit.path.into_os_string());
+            }
+        }
+        Ok(())
     }
 
     fn include(&mut self, operand: &Operand, by: &Hit, may_be_precompiled: bool) -> Result<(), Reason> {
@@ -253,10 +276,17 @@ impl<'a> Walk<'a> {
         if operand.probe {
             self.reached.files.insert(hit.path.clone().into_os_string());
             self.reached.bodies.add(&hit.path, hit.stat, false, false);
-        } else if !self.seen.contains(&(hit.path.clone().into_os_string(), hit.dir)) {
+        } else if !self.reached.files.contains(hit.path.as_os_str()) || !self.seen.contains(&self.seen_as(&hit)?) {
             self.queue.push(hit);
         }
         Ok(())
+    }
+
+    fn seen_as(&self, hit: &Hit) -> Result<Seen, Reason> {
+        let dir = self.cwd.join(OsStr::from_bytes(dir_of(&hit.path)));
+        let stat = self.world.stat(&dir).map_err(|error| io(&dir, &error))?;
+        let dir = stat.map_or((0, 0), |stat| (stat.dev, stat.ino));
+        Ok(((hit.stat.dev, hit.stat.ino), dir, hit.dir))
     }
 
     fn resolve(&mut self, operand: &Operand, by: &Hit) -> Result<Option<Rc<Hit>>, Reason> {

@@ -7,11 +7,13 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use gg_store::LocalStore;
 use gg_thunk::Thunk;
 
+use super::make_private;
 use crate::error::{Doing, ExecError};
 use crate::layout::{Large, Layout};
 use crate::sys::{file, process};
@@ -37,7 +39,7 @@ impl Chroot {
             return Err(source).doing(|| "only root may call chroot".to_owned());
         }
         let scratch = PathBuf::from(std::ffi::OsString::from_vec(setup.scratch.clone()));
-        fs::create_dir_all(&scratch).doing(|| format!("cannot make {}", scratch.display()))?;
+        make_private(&scratch)?;
         remove_stale(&scratch);
         let (path, base) = make_own(&scratch).doing(|| format!("cannot make a directory in {}", scratch.display()))?;
         let lock = base.try_clone().doing(|| "cannot copy a descriptor".to_owned())?;
@@ -79,7 +81,7 @@ const PREFIX: &str = "chroot-";
 fn make_own(scratch: &Path) -> io::Result<(PathBuf, fs::File)> {
     for number in 0.. {
         let path = scratch.join(format!("{PREFIX}{}-{number}", process::own_pid()));
-        match fs::create_dir(&path) {
+        match fs::DirBuilder::new().mode(0o700).create(&path) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
             other => other?,
         }

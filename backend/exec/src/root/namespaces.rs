@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use gg_store::LocalStore;
 use gg_thunk::{Bytes, Node, Thunk, ValueName};
 
+use super::make_private;
 use crate::error::{Doing, ExecError};
 use crate::layout::{Large, LargeFile, Layout};
 use crate::sys::{file, mount, process};
@@ -42,7 +43,7 @@ impl Namespaces {
     pub fn make(setup: &Setup, store: LocalStore) -> Result<Namespaces, ExecError> {
         let scratch = PathBuf::from(std::ffi::OsString::from_vec(setup.scratch.clone()));
         let mount_point = scratch.join("root");
-        fs::create_dir_all(&mount_point).doing(|| format!("cannot make {}", mount_point.display()))?;
+        make_private(&mount_point)?;
         let user_namespace = leave()?;
         mount::make_private().doing(|| "cannot make the mounts private".to_owned())?;
         // Three quarters of the memory: a slot may hold a large link's output.
