@@ -10,3 +10,5 @@ mod bench;
 mod cut_off;
 #[path = "dropin/failing.rs"]
 mod failing;
+#[path = "dropin/there.rs"]
+mod there;

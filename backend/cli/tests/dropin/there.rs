@@ -1,0 +1,78 @@
+//! What stands at a path already counts as it does for the tool alone.
+
+use std::fs;
+use std::process::Command;
+
+use gg_testkit::Tree;
+
+use crate::bench::{Bench, assert_alike};
+
+/// An output that is empty, or a link that leads nowhere, is written into; another is replaced.
+#[test]
+fn outputs_that_are_there() {
+    let makefile = "\
+all:
+\t$(CC) -c a.c -o first.o
+\t$(CC) first.o -o first
+\tset -e; : >empty; chmod 600 empty; $(CC) first.o -o empty; ./empty
+\tset -e; mkdir d; : >d/a.o; ln -s d/a.o link.o; $(CC) -c a.c -o link.o
+\tset -e; : >one.o; ln one.o two.o; $(CC) -c a.c -o one.o; cmp one.o two.o
+\tset -e; ln -s later.o dangling.o; $(CC) -c a.c -o dangling.o
+\tset -e; ln -s later dangling; $(CC) first.o -o dangling; ./later
+\tset -e; cp first.o full.o; chmod 640 full.o; ln -s full.o there.o; $(CC) -c a.c -o there.o
+\tset -e; : >stripped; $(STRIP) -o stripped first
+";
+    let bench = Bench::new(Tree::new().file("Makefile", makefile).file("a.c", "int main(void) { return 0; }\n"));
+    for _ in 0..3 {
+        let ended = bench.alike(&[]);
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    }
+    assert!(bench.stats()["memo_hits"].as_u64() > Some(0));
+}
+
+/// Of two headers with the same bytes and times, one is read where they are to be read once.
+#[test]
+fn times_that_decide_what_is_read() {
+    let header = "#pragma once\n#ifdef A\n#define B 1\n#else\n#define A 1\n#endif\n";
+    let source = "#include \"one/a.h\"\n#include \"two/b.h\"\n#ifdef B\nint twice = 1;\n#else\nint once;\n#endif\n";
+    let project = Tree::new()
+        .file("Makefile", "a.o: a.c\n\t$(CC) -c a.c\n.PHONY: a.o\n")
+        .file("a.c", source)
+        .file("one/a.h", header)
+        .file("two/b.h", header);
+    let bench = Bench::new(project);
+    let touch = |name: &str, year: &str| {
+        let date = format!("{year}-01-01");
+        assert!(Command::new("touch").args(["-d", &date]).arg(bench.file(name)).status().unwrap().success());
+    };
+    touch("one/a.h", "2020");
+    touch("two/b.h", "2020");
+    let [same, again] = [bench.gg(&[]), bench.gg(&[])];
+    assert_alike(&same, &again);
+    touch("two/b.h", "2021");
+    let other = bench.gg(&[]);
+    assert_alike(&bench.native(&[]), &other);
+    assert_ne!(same.tree.get("a.o"), other.tree.get("a.o"));
+}
+
+/// Where another directory is mounted, the same path is another file.
+#[test]
+fn callers_with_mounts_of_their_own() {
+    let bench = Bench::new(
+        Tree::new().file("a.c", "#include <x.h>\n").file("inc/x.h", "int ours;\n").file("other/x.h", "int theirs;\n"),
+    );
+    let compile = |script: &str| {
+        let mut unshare = bench.command("unshare");
+        unshare.args(["-m", "sh", "-ec", script]).status().unwrap()
+    };
+    if !compile("mount --bind other other").success() {
+        // Who may not mount here cannot mount elsewhere either.
+        assert!(!Command::new("unshare").args(["-m", "true"]).status().unwrap().success());
+        return;
+    }
+    assert!(bench.command(bench.at("bin/gg-cc")).args(["-Iinc", "-c", "a.c"]).status().unwrap().success());
+    let ours = fs::read(bench.file("a.o")).unwrap();
+    assert!(compile("mount --bind other inc; gg-cc -Iinc -c a.c -o theirs.o").success());
+    assert_ne!(fs::read(bench.file("theirs.o")).unwrap(), ours);
+    assert_eq!(bench.stats()["native"]["other-root"], 1);
+}
