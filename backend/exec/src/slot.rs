@@ -8,6 +8,7 @@ mod serve;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -168,6 +169,8 @@ impl Slot {
             .args(SLOT_ARGS)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
+            // What the terminal sends to its owner's group is the owner's to deal with.
+            .process_group(0)
             .spawn()
             .doing(shown)?;
         let mut process = Process { child, socket: ours, vouched: 0 };

@@ -171,6 +171,8 @@ unsafe fn become_tool(image: &Image, streams: [RawFd; 3], go: RawFd, go_writer: 
         libc::sigemptyset(&raw mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
         libc::umask(image.umask);
+        // What the terminal sends to the tracer's group is no part of what the tool does.
+        libc::setpgid(0, 0);
         let failed = 'step: {
             for (i, fd) in streams.into_iter().enumerate() {
                 if libc::dup2(fd, i as RawFd) < 0 {
