@@ -1,4 +1,4 @@
-//! Finds the session of this call's `GG_DIR`, and has one started where there is none.
+//! Finds the session of this call: the one of its build, else that of its `GG_DIR`, which is started where there is none.
 //!
 //! Knows nothing of what a session does.
 
@@ -6,13 +6,19 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use gg_protocol::{Client, Error, Request, gg_dir, socket_path};
+use gg_protocol::{Client, Error, Request, SOCKET_VARIABLE, gg_dir, socket_path};
 
 use crate::start::Starter;
 
 /// A connection, or `None` where the call has to do without.
 pub(crate) fn connect(request: &Request) -> Option<Client> {
     let env = |name: &str| request.var(name.as_bytes()).map(|value| OsString::from_vec(value.to_vec()));
+    // who led the build may have gone, and left what it had begun to finish by itself
+    if let Some(own) = env(SOCKET_VARIABLE).filter(|path| path.as_bytes().starts_with(b"/"))
+        && let Ok(client) = Client::connect(Path::new(&own))
+    {
+        return Some(client);
+    }
     let dir = gg_dir(Path::new(OsStr::from_bytes(&request.cwd)), env)?;
     match Client::connect(&socket_path(&dir)) {
         Ok(client) => return Some(client),

@@ -15,7 +15,7 @@ mod scan;
 mod verdict;
 mod world;
 
-pub use models::Models;
+pub use models::{Models, makes_thunks};
 pub use request::Request;
 pub use verdict::{Inference, Input, OutputSpec, Reason, ReasonKind, Verdict};
 pub use world::{FileKind, RunOutput, Stat, World};

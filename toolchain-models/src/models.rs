@@ -42,6 +42,16 @@ impl Models {
     }
 }
 
+/// Whether calls of a tool of this name can become thunks: its model is there, and the tool writes files. For who
+/// stands in for tools that were not asked for one by one.
+#[must_use]
+pub fn makes_thunks(tool: &OsStr) -> bool {
+    const WRITERS: [&[u8]; 12] =
+        [b"gcc", b"g++", b"cc", b"c++", b"cpp", b"as", b"ar", b"ranlib", b"ld", b"ld.bfd", b"strip", b"objcopy"];
+    // `llvm-bitcode-strip` is no `strip` of a target named `llvm-bitcode`
+    !tool.as_bytes().starts_with(b"llvm-") && WRITERS.contains(&base_name(tool))
+}
+
 /// The tool's plain name: without a directory, a target triplet and a version.
 pub(crate) fn base_name(tool: &OsStr) -> &[u8] {
     let mut name = tool.as_bytes();
@@ -64,6 +74,16 @@ pub(crate) fn base_name(tool: &OsStr) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn writers_make_thunks() {
+        for tool in ["gcc", "x86_64-linux-gnu-g++-12", "ld.bfd", "aarch64-linux-gnu-ar", "cpp-12"] {
+            assert!(makes_thunks(OsStr::new(tool)), "{tool}");
+        }
+        for tool in ["nm", "x86_64-linux-gnu-nm", "c99", "gcc-ar", "llvm-bitcode-strip-14", "clang", "ld.gold", ""] {
+            assert!(!makes_thunks(OsStr::new(tool)), "{tool}");
+        }
+    }
 
     #[test]
     fn names() {

@@ -1,24 +1,15 @@
 //! The `GG_DIR` of this process and what is opened in it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use gg_exec::RootKind;
-use gg_exec::slot::{Slot, SlotOptions};
-use gg_force::{Coordinator, CoordinatorOptions, LocalEngine};
-use gg_session::{Options, Session};
+use gg_force::{Coordinator, Ground};
+use gg_session::{Opening, Session};
 use gg_store::{LocalStore, Memo};
 
 /// A `GG_DIR`.
 pub(crate) struct Workplace {
     pub gg_dir: PathBuf,
-}
-
-/// What this machine lets a slot make.
-pub(crate) struct Root {
-    pub kind: RootKind,
-    pub refusals: Vec<String>,
 }
 
 impl Workplace {
@@ -34,43 +25,26 @@ impl Workplace {
         LocalStore::open(&self.gg_dir).with_context(|| format!("opening the store in {}", self.gg_dir.display()))
     }
 
-    fn slots(&self, kind: Option<RootKind>) -> Result<SlotOptions> {
+    fn opening(&self, jobs: Option<usize>) -> Result<Opening> {
         // By its link in /proc it is found even when the file has been replaced meanwhile.
         let program = std::env::current_exe().context("finding gg's own executable")?;
         // gg-force-and-run has gg beside it.
         let program = program.with_file_name("gg");
-        Ok(SlotOptions { program, force_kind: kind, scratch: self.gg_dir.join("roots") })
+        Ok(Opening { gg_dir: self.gg_dir.clone(), program, jobs })
     }
 
     /// Tries which kind of private root can be made here.
-    pub fn root(&self, store: &LocalStore) -> Result<Root> {
-        let slot = Slot::start(store, &self.slots(None)?).context("starting a slot")?;
-        Ok(Root { kind: slot.kind(), refusals: slot.refusals().to_vec() })
+    pub fn ground(&self, store: &LocalStore) -> Result<Ground> {
+        self.opening(None)?.site().survey(store).context("starting a slot")
     }
 
     /// A coordinator with the local engine.
-    pub fn coordinator(&self, store: &LocalStore, memo: &Memo, jobs: Option<usize>) -> Result<(Coordinator, Root)> {
-        let root = self.root(store)?;
-        let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let engine = LocalEngine::new(store.clone(), jobs, self.slots(Some(root.kind))?)?;
-        let engines: Vec<Arc<dyn gg_force::Engine>> = vec![Arc::new(engine)];
-        let coordinator = Coordinator::new(store.clone(), memo.clone(), engines, CoordinatorOptions::default())?;
-        Ok((coordinator, root))
+    pub fn coordinator(&self, store: &LocalStore, memo: &Memo, jobs: Option<usize>) -> Result<Coordinator> {
+        Ok(self.opening(jobs)?.coordinator(store, memo)?.0)
     }
 
     /// A session.
     pub fn session(&self) -> Result<Session> {
-        let store = self.store()?;
-        let memo = Memo::open(&store)?;
-        let (coordinator, root) = self.coordinator(&store, &memo, None)?;
-        let unsealed = (!root.kind.sealed()).then(|| root.refusals.join("; "));
-        Ok(Session::new(Options {
-            gg_dir: self.gg_dir.clone(),
-            coordinator,
-            store,
-            memo,
-            unsealed,
-            hidden: Vec::new(),
-        })?)
+        Ok(self.opening(None)?.session()?)
     }
 }

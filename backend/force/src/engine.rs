@@ -1,6 +1,7 @@
 //! The interface of what runs thunks. Knows neither the graph nor the memo.
 
 pub(crate) mod local;
+pub(crate) mod site;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

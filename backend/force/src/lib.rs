@@ -49,7 +49,8 @@ pub use cancel::Cancel;
 pub use coordinator::{Coordinator, CoordinatorOptions, ForceOptions};
 pub use counters::Counters;
 pub use engine::local::LocalEngine;
+pub use engine::site::{Ground, Site};
 pub use engine::{Engine, Finished, Job, JobId};
-/// Runs a real tool under a tracer, for audits; here because sessions know executors only through this crate.
-pub use gg_exec::trace;
+/// A real tool under a tracer, for audits, and what slots can refuse; here because sessions know executors only through this crate.
+pub use gg_exec::{ExecError, trace};
 pub use outcome::{Event, Forced, Outcome, Progress};

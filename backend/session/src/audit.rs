@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use gg_force::trace::{AccessKind, Exit, Trace};
@@ -132,13 +132,38 @@ pub(crate) enum ThunkEnd<'a> {
 
 /// What stood at the outputs' paths before the real tool ran.
 pub(crate) struct Before {
-    existing: BTreeSet<PathBuf>,
+    existing: BTreeMap<PathBuf, Looks>,
+    absent: BTreeSet<PathBuf>,
+}
+
+/// Inode, size and time of change: another file, or other bytes, looks different.
+type Looks = (u64, u64, i64, i64);
+
+fn looks(path: &Path) -> Option<Looks> {
+    let stat = path.symlink_metadata().ok()?;
+    Some((stat.ino(), stat.size(), stat.ctime(), stat.ctime_nsec()))
 }
 
 impl Before {
     pub fn look(thunk: &Thunk) -> Before {
-        let paths = thunk.outputs.iter().map(|output| PathBuf::from(OsStr::from_bytes(&output.path)));
-        Before { existing: paths.filter(|path| path.symlink_metadata().is_ok()).collect() }
+        let mut before = Before { existing: BTreeMap::new(), absent: BTreeSet::new() };
+        for output in &thunk.outputs {
+            let path = PathBuf::from(OsStr::from_bytes(&output.path));
+            match looks(&path) {
+                Some(looks) => _ = before.existing.insert(path, looks),
+                None => _ = before.absent.insert(path),
+            }
+        }
+        before
+    }
+
+    /// Removes what has changed since, as make does with the targets of a recipe that was interrupted.
+    pub fn remove_changed(&self) {
+        let changed = self.existing.iter().filter(|(path, then)| looks(path).is_some_and(|now| now != **then));
+        for path in changed.map(|(path, _)| path).chain(&self.absent) {
+            // What is not there is as it should be.
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
@@ -218,7 +243,7 @@ fn compare_outputs(thunk: &Thunk, record: &Record, trace: &Trace, before: &Befor
                 }
                 let mode = std::fs::metadata(&path).map_or(0, |meta| meta.permissions().mode() & 0o7777);
                 // Who writes through leaves the mode of a file that was there; the thunk may not know it.
-                let kept = output.writes == gg_thunk::Writes::Through && before.existing.contains(&path);
+                let kept = output.writes == gg_thunk::Writes::Through && before.existing.contains_key(&path);
                 if mode != made.mode && !kept {
                     found.insert(Difference::Mode(path, mode, made.mode));
                 }

@@ -133,7 +133,7 @@ impl Journal {
 }
 
 impl Stats {
-    fn add(&mut self, line: Line) {
+    pub(crate) fn add(&mut self, line: Line) {
         self.commands += u64::from(!line.tool.is_empty());
         self.thunks += u64::from(line.thunk);
         self.memo_hits += u64::from(line.memo);

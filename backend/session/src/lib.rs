@@ -2,11 +2,13 @@
 //! it or finds it in the memo, and the outputs are put where the tool would have put them.
 //!
 //! One session is one background process per `GG_DIR`, started by the first shim that finds none and
-//! gone when idle ([`server`]). It holds what is costly to learn again: lexed headers, plans, digests.
+//! gone when idle, or a part of a process that leads a build and is served for that build only
+//! ([`server`]). It holds what is costly to learn again: lexed headers, plans, digests.
 //!
 //! | module | its job |
 //! |---|---|
 //! | [`server`] | the socket, the threads, the idle exit |
+//! | `open` | store, memo and engines, opened by name |
 //! | `session` | one call from request to reply |
 //! | `world` | the file system as models see it, every answer recorded |
 //! | `evidence` | the record of those answers, and whether they still hold |
@@ -26,6 +28,7 @@ mod hangup;
 mod ingest;
 mod issued;
 mod journal;
+mod open;
 mod place;
 mod processor;
 pub mod server;
@@ -35,8 +38,13 @@ mod sys;
 mod world;
 
 pub use audit::{AuditPolicy, Difference, Finding};
+/// Which tools have models that make thunks; here because front ends know models only through this crate.
+pub use gg_models::makes_thunks;
+/// Which `GG_DIR` is meant, where real tools, sockets and private directories are; here for the same reason.
+pub use gg_protocol::{SOCKET_VARIABLE, gg_dir, private_tmp, real_tool};
 pub use issued::Issued;
 pub use journal::{Journal, Stats};
+pub use open::Opening;
 pub use session::{Audited, Described, Options, Session};
 
 /// What sessions keep in a `GG_DIR` beside the store and can do without: directories of shards.
@@ -50,6 +58,9 @@ pub enum SessionError {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] gg_store::StoreError),
+    /// No slot could be started.
+    #[error("starting a slot: {0}")]
+    Slot(#[from] gg_force::ExecError),
     /// A name, a tree or a thunk is not as it must be.
     #[error(transparent)]
     Thunk(#[from] gg_thunk::Error),

@@ -1,6 +1,7 @@
-//! The background process of a `GG_DIR`: its socket, its threads, its end when idle.
+//! Who serves shims, and for how long: the background process of a `GG_DIR`, until it is idle, or a process that leads a
+//! build, until that ends. The socket, the threads, the end.
 //!
-//! It is started by a shim that found none, holds none of its starter's descriptors, and says with one
+//! The background process is started by a shim that found none, holds none of its starter's descriptors, and says with one
 //! byte on its standard output that it listens.
 
 use std::fs::{File, OpenOptions};
@@ -8,11 +9,13 @@ use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use gg_protocol::{Error, Reply, make_socket_dir, read_ran, read_request, socket_path, write_reply};
+use gg_protocol::{
+    Error, Reply, make_own_socket_dir, make_socket_dir, read_ran, read_request, socket_path, write_reply,
+};
 
 use crate::session::Session;
 use crate::{SessionError, sys};
@@ -20,9 +23,9 @@ use crate::{SessionError, sys};
 /// How long a session waits for another call before it goes.
 pub const IDLE: Duration = Duration::from_secs(300);
 
-/// The right to serve a `GG_DIR`; held until dropped.
+/// A socket to serve on, held until dropped.
 pub struct Place {
-    _lock: File,
+    _lock: Option<File>,
     listener: UnixListener,
     socket: PathBuf,
 }
@@ -40,8 +43,48 @@ impl Place {
         let socket = make_socket_dir(gg_dir).map_err(|e| at(std::io::Error::other(e.to_string())))?;
         // Whoever made it no longer holds the lock.
         let _ = std::fs::remove_file(&socket);
-        let listener = UnixListener::bind(&socket).map_err(|e| SessionError::io("binding", &socket, e))?;
-        Ok(Some(Place { _lock: lock, listener, socket }))
+        let listener = bind(&socket)?;
+        Ok(Some(Place { _lock: Some(lock), listener, socket }))
+    }
+
+    /// A place of this process's own on this `GG_DIR`, beside that of its background session and those of others. Shims
+    /// are led there by [`gg_protocol::SOCKET_VARIABLE`].
+    pub fn own(gg_dir: &Path) -> Result<Place, SessionError> {
+        let at = |e: Error| SessionError::io("opening", gg_dir, std::io::Error::other(e.to_string()));
+        let socket = make_own_socket_dir(gg_dir, std::process::id()).map_err(at)?;
+        sweep(&socket);
+        // Left by a process that had this one's number.
+        let _ = std::fs::remove_file(&socket);
+        Ok(Place { _lock: None, listener: bind(&socket)?, socket })
+    }
+
+    /// The socket's path.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+}
+
+fn bind(socket: &Path) -> Result<UnixListener, SessionError> {
+    UnixListener::bind(socket).map_err(|e| SessionError::io("binding", socket, e))
+}
+
+/// Removes the sockets of processes that were killed: nobody listens, and no process has the number in the name.
+fn sweep(socket: &Path) {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let (Some(dir), ours) = (socket.parent(), name(socket)) else { return };
+    let before = ours.strip_suffix(&format!("{}.sock", std::process::id())).unwrap_or(&ours);
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let theirs = name(&path);
+        let Some(pid) = theirs.strip_prefix(before).and_then(|rest| rest.strip_suffix(".sock")) else { continue };
+        let refused = |e: std::io::Error| e.kind() == std::io::ErrorKind::ConnectionRefused;
+        if pid.bytes().all(|byte| byte.is_ascii_digit())
+            && !Path::new("/proc").join(pid).exists()
+            && UnixStream::connect(&path).is_err_and(refused)
+        {
+            // It is only litter.
+            let _ = std::fs::remove_file(&path);
+        }
     }
 }
 
@@ -57,57 +100,127 @@ pub fn ready() {
 
 /// Serves until no call has come for `idle`, or the socket's file is gone (`gg session stop`).
 pub fn serve(place: &Place, session: &Arc<Session>, idle: Duration) -> Result<(), SessionError> {
-    let busy = Arc::new(AtomicUsize::new(0));
+    let desk = Desk { place, session, calls: Arc::default() };
     let step = Duration::from_millis(500).min(idle);
     let mut quiet = Duration::ZERO;
     loop {
-        if accept(place, session, &busy, step) {
+        if sys::readable([place.listener.as_raw_fd()], step) == [true] {
+            desk.accept();
             quiet = Duration::ZERO;
             continue;
         }
-        quiet = if busy.load(Ordering::SeqCst) == 0 { quiet + step } else { Duration::ZERO };
+        quiet = if desk.calls.is_none() { quiet + step } else { Duration::ZERO };
         if !place.socket.exists() || quiet >= idle {
             break;
         }
     }
-    // New shims find no socket and start another session; who connected before that is still served.
-    let _ = std::fs::remove_file(&place.socket);
-    while accept(place, session, &busy, Duration::ZERO) {}
-    while busy.load(Ordering::SeqCst) > 0 {
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
+    desk.close();
     Ok(())
 }
 
-/// Takes one call, waiting for it so long; whether there was one.
-fn accept(place: &Place, session: &Arc<Session>, busy: &Arc<AtomicUsize>, wait: Duration) -> bool {
-    if !sys::readable(place.listener.as_raw_fd(), i32::try_from(wait.as_millis()).unwrap_or(500)) {
-        return false;
-    }
-    let Ok((stream, _)) = place.listener.accept() else { return true };
-    let (session, counted) = (Arc::clone(session), Busy::begin(busy));
-    let spawned = std::thread::Builder::new().name("call".to_owned()).spawn(move || {
-        let _counted = counted;
-        converse(&session, stream);
+/// A session that is served by a thread of this process until this is dropped.
+pub struct Serving {
+    end: UnixStream,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Serves by a thread of this process. Whoever called before the end is still served.
+pub fn serve_beside(place: Place, session: Arc<Session>) -> Result<Serving, SessionError> {
+    let at = |e| SessionError::io("serving on", &place.socket, e);
+    let (end, ended) = UnixStream::pair().map_err(at)?;
+    let serving = std::thread::Builder::new().name("serving".to_owned());
+    let path = place.socket.clone();
+    let thread = serving.spawn(move || {
+        let desk = Desk { place: &place, session: &session, calls: Arc::default() };
+        loop {
+            let [called, over] =
+                sys::readable([place.listener.as_raw_fd(), ended.as_raw_fd()], Duration::from_secs(3600));
+            if called {
+                desk.accept();
+            } else if over {
+                break;
+            }
+        }
+        desk.close();
     });
-    // Without a thread the stream is dropped: that shim works on its own.
-    drop(spawned);
-    true
+    Ok(Serving { end, thread: Some(thread.map_err(|e| SessionError::io("serving on", &path, e))?) })
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.end.shutdown(std::net::Shutdown::Both);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Where calls are taken.
+struct Desk<'a> {
+    place: &'a Place,
+    session: &'a Arc<Session>,
+    calls: Arc<Calls>,
+}
+
+impl Desk<'_> {
+    /// Takes a call that waits.
+    fn accept(&self) {
+        let Ok((stream, _)) = self.place.listener.accept() else { return };
+        let (session, counted) = (Arc::clone(self.session), Calls::begin(&self.calls));
+        let spawned = std::thread::Builder::new().name("call".to_owned()).spawn(move || {
+            let _counted = counted;
+            // Dropped before the call counts as ended: who waits for that then has the only other one.
+            let session = session;
+            converse(&session, stream);
+        });
+        // Without a thread the stream is dropped: that shim works on its own.
+        drop(spawned);
+    }
+
+    /// Serves who has called already, and nobody else: new shims find no socket.
+    fn close(&self) {
+        let _ = std::fs::remove_file(&self.place.socket);
+        while sys::readable([self.place.listener.as_raw_fd()], Duration::ZERO) == [true] {
+            self.accept();
+        }
+        self.calls.wait_for_none();
+    }
+}
+
+/// How many calls are under way.
+#[derive(Default)]
+struct Calls {
+    count: Mutex<usize>,
+    fewer: Condvar,
+}
+
+impl Calls {
+    fn begin(calls: &Arc<Calls>) -> Counted {
+        *calls.lock() += 1;
+        Counted(Arc::clone(calls))
+    }
+
+    fn is_none(&self) -> bool {
+        *self.lock() == 0
+    }
+
+    fn wait_for_none(&self) {
+        let none = self.fewer.wait_while(self.lock(), |count| *count > 0);
+        drop(none.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// One call under way; it ends with this, however its thread ends.
-struct Busy(Arc<AtomicUsize>);
+struct Counted(Arc<Calls>);
 
-impl Busy {
-    fn begin(count: &Arc<AtomicUsize>) -> Busy {
-        count.fetch_add(1, Ordering::SeqCst);
-        Busy(Arc::clone(count))
-    }
-}
-
-impl Drop for Busy {
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        *self.0.lock() -= 1;
+        self.0.fewer.notify_all();
     }
 }
 

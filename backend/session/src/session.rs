@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use gg_force::{Cancel, Coordinator, ForceOptions, Forced, Outcome, trace};
@@ -20,7 +20,7 @@ use crate::audit::{self, AuditPolicy, Finding, ThunkEnd};
 use crate::calls::{Call, Calls};
 use crate::hangup::Hangups;
 use crate::ingest::{Contents, Ingest};
-use crate::journal::{Journal, Line};
+use crate::journal::{Journal, Line, Stats};
 use crate::place::place;
 use crate::shapes::{Shapes, Standing};
 use crate::world::{LiveWorld, Recall};
@@ -72,6 +72,7 @@ pub struct Session {
     calls: Calls,
     shapes: Shapes,
     journal: Journal,
+    tally: Mutex<Stats>,
     hangups: Arc<Hangups>,
     unsealed: Option<String>,
     hidden: Vec<PathBuf>,
@@ -162,12 +163,28 @@ impl Session {
             calls: Calls::new(&options.gg_dir),
             shapes: Shapes::open(&options.gg_dir).map_err(at)?,
             journal: Journal::open(&options.gg_dir),
+            tally: Mutex::default(),
             hangups: Hangups::start().map_err(at)?,
             unsealed: options.unsealed,
             hidden: options.hidden,
             name: format!("{since:020}-{}", std::process::id()),
             _lease: options.store.lease()?,
         })
+    }
+
+    /// What became of this session's calls so far.
+    pub fn stats(&self) -> Stats {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why thunks cannot be run sealed here, if they cannot.
+    pub fn unsealed(&self) -> Option<&str> {
+        self.unsealed.as_deref()
+    }
+
+    fn write(&self, line: Line) {
+        self.journal.write(&line);
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).add(line);
     }
 
     /// Answers one call. Whatever goes wrong here, the real tool runs.
@@ -193,7 +210,7 @@ impl Session {
             }
         };
         line.wall_us = begun.elapsed().as_micros() as u64;
-        self.journal.write(&line);
+        self.write(line);
         Answer { reply, doubt }
     }
 
@@ -464,7 +481,15 @@ impl Session {
             return Err(native("cancelled", ""));
         }
         let before = audit::Before::look(&known.thunk);
-        let trace = self.trace(request, caller, known)?;
+        let traced = self.trace(request, caller, known);
+        if caller.is_some_and(sys::is_hung_up) {
+            // The run was cut short, or make has removed what it made: nothing can be held against that.
+            if !traced.is_ok_and(|trace| trace.exit.success()) {
+                before.remove_changed();
+            }
+            return Err(native("cancelled", ""));
+        }
+        let trace = traced?;
         line.audited = true;
         line.thunk = matches!(end, ThunkEnd::Done(_));
         line.native = (!line.thunk).then(|| "thunk-failed".to_owned());
@@ -506,6 +531,7 @@ impl Session {
         Ok(thunk.outputs.iter().any(|output| inputs.contains_key(&path(output))))
     }
 
+    /// Runs the real tool under the tracer, while its caller is there.
     fn trace(&self, request: &Request, caller: Option<&UnixStream>, known: &Known) -> Result<trace::Trace, Stop> {
         let env = real_env(request, &known.request.cwd);
         let command = trace::TraceCommand {
@@ -540,7 +566,7 @@ impl Session {
     }
 
     fn miss(&self, miss: String) {
-        self.journal.write(&Line { session: self.name.clone(), miss: Some(miss), ..Line::default() });
+        self.write(Line { session: self.name.clone(), miss: Some(miss), ..Line::default() });
     }
 
     /// The reply by which the real tool runs.

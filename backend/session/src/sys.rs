@@ -34,11 +34,11 @@ pub(crate) fn is_hung_up(socket: &std::os::unix::net::UnixStream) -> bool {
     hung_up(socket.as_raw_fd())
 }
 
-/// Waits for something to read, at most this long; whether there is something.
-pub(crate) fn readable(fd: RawFd, timeout_ms: i32) -> bool {
-    let mut set = [libc::pollfd { fd, events: libc::POLLIN, revents: 0 }];
-    poll(&mut set, timeout_ms);
-    set[0].revents != 0
+/// Waits until one of these can be read, at most this long; which can.
+pub(crate) fn readable<const N: usize>(fds: [RawFd; N], patience: std::time::Duration) -> [bool; N] {
+    let mut set = fds.map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
+    poll(&mut set, i32::try_from(patience.as_millis()).unwrap_or(i32::MAX));
+    set.map(|entry| entry.revents != 0)
 }
 
 /// Takes the lock of a file if nobody holds it; it is held until the file is closed.

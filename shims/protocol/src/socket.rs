@@ -13,16 +13,34 @@ use crate::{Error, VERSION, sys};
 /// The longest path that is surely accepted as a socket's address.
 const MAX_PATH: usize = 100;
 
+/// The variable by which a build's shims know the session that serves this build only: its socket's absolute path.
+pub const SOCKET_VARIABLE: &str = "GG_SOCKET";
+
 /// The socket on which the session of a `GG_DIR` listens: `run/session-1.sock` in it, or, when that is longer than an
 /// address may be, `/tmp/gg-UID/HASH-1.sock` with the hash of the directory's real path.
 #[must_use]
 pub fn socket_path(gg_dir: &Path) -> PathBuf {
-    let path = gg_dir.join(format!("run/session-{VERSION}.sock"));
+    path_with(gg_dir, &VERSION.to_string())
+}
+
+/// The socket of a session that process `pid` holds for itself on a `GG_DIR`, beside the one of all: `session-1-PID.sock`.
+#[must_use]
+pub fn own_socket_path(gg_dir: &Path, pid: u32) -> PathBuf {
+    path_with(gg_dir, &format!("{VERSION}-{pid}"))
+}
+
+fn path_with(gg_dir: &Path, which: &str) -> PathBuf {
+    let path = gg_dir.join(format!("run/session-{which}.sock"));
     if path.as_os_str().len() <= MAX_PATH {
         return path;
     }
     let real = fs::canonicalize(gg_dir).unwrap_or_else(|_| gg_dir.to_path_buf());
-    PathBuf::from(format!("/tmp/gg-{}/{:016x}-{VERSION}.sock", sys::effective_uid(), fnv(real.as_os_str().as_bytes())))
+    tmp_dir().join(format!("{:016x}-{which}.sock", fnv(real.as_os_str().as_bytes())))
+}
+
+/// This user's directory in `/tmp`, for what needs a short or plain path.
+fn tmp_dir() -> PathBuf {
+    PathBuf::from(format!("/tmp/gg-{}", sys::effective_uid()))
 }
 
 /// Makes the directory of the socket, open to its owner only, and returns the socket's path; for who listens. The
@@ -32,25 +50,50 @@ pub fn socket_path(gg_dir: &Path) -> PathBuf {
 /// A directory cannot be made, or the socket's one belongs to somebody else.
 pub fn make_socket_dir(gg_dir: &Path) -> Result<PathBuf, Error> {
     fs::create_dir_all(gg_dir)?;
-    let socket = socket_path(gg_dir);
-    if let Some(dir) = socket.parent() {
-        match fs::DirBuilder::new().mode(0o700).create(dir) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
-            _ => {}
-        }
-        check_owner(&socket)?;
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
-    }
+    with_dir(socket_path(gg_dir))
+}
+
+/// The same for [`own_socket_path`].
+///
+/// # Errors
+/// As those of [`make_socket_dir`].
+pub fn make_own_socket_dir(gg_dir: &Path, pid: u32) -> Result<PathBuf, Error> {
+    fs::create_dir_all(gg_dir)?;
+    with_dir(own_socket_path(gg_dir, pid))
+}
+
+fn with_dir(socket: PathBuf) -> Result<PathBuf, Error> {
+    make_private(socket.parent().ok_or(Error::NotOurs)?)?;
     Ok(socket)
+}
+
+/// Makes this user's directory in `/tmp`, open to its owner only.
+///
+/// # Errors
+/// It cannot be made, or belongs to somebody else.
+pub fn private_tmp() -> Result<PathBuf, Error> {
+    let dir = tmp_dir();
+    make_private(&dir)?;
+    Ok(dir)
+}
+
+fn make_private(dir: &Path) -> Result<(), Error> {
+    match fs::DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
+        _ => {}
+    }
+    check_owner(dir)?;
+    Ok(fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?)
 }
 
 /// Refuses a socket in a directory that is not the caller's, or into which others may write.
 pub(crate) fn check_private(socket: &Path) -> Result<(), Error> {
-    if check_owner(socket)? & 0o022 == 0 { Ok(()) } else { Err(Error::NotOurs) }
+    if check_owner(socket.parent().ok_or(Error::NotOurs)?)? & 0o022 == 0 { Ok(()) } else { Err(Error::NotOurs) }
 }
 
-fn check_owner(socket: &Path) -> Result<u32, Error> {
-    let stat = fs::symlink_metadata(socket.parent().ok_or(Error::NotOurs)?)?;
+/// The mode of a directory of the caller's.
+fn check_owner(dir: &Path) -> Result<u32, Error> {
+    let stat = fs::symlink_metadata(dir)?;
     if stat.is_dir() && stat.uid() == sys::effective_uid() { Ok(stat.mode()) } else { Err(Error::NotOurs) }
 }
 
@@ -72,6 +115,12 @@ mod tests {
             socket_path(&long),
             PathBuf::from(format!("/tmp/gg-{uid}/{:016x}-1.sock", fnv(long.as_os_str().as_bytes())))
         );
+        assert_eq!(own_socket_path(Path::new("/h"), 7), Path::new("/h/run/session-1-7.sock"));
+        // an address holds 107 bytes
+        for length in 60..110 {
+            let own = own_socket_path(Path::new(&format!("/{}", "x".repeat(length))), 4_194_304);
+            assert!(own.as_os_str().len() <= MAX_PATH, "{}", own.display());
+        }
         assert_eq!(fnv(b"foobar"), 0x8594_4171_f739_67e8);
     }
 }

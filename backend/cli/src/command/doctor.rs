@@ -17,7 +17,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     println!("GG_DIR   {}", place.gg_dir.display());
     match place.store() {
         Err(e) => trouble.push(format!("{e:#}: builds run natively and nothing is remembered")),
-        Ok(store) => match place.root(&store) {
+        Ok(store) => match place.ground(&store) {
             Err(e) => trouble.push(format!("{e:#}: builds run natively and nothing is remembered")),
             Ok(root) => {
                 println!("root     {:?}{}", root.kind, if root.kind.sealed() { ", sealed" } else { ", not sealed" });

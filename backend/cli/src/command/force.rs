@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use gg_force::{Coordinator, ForceOptions, Forced, Outcome};
+use gg_force::{ForceOptions, Forced, Outcome};
 use gg_session::Issued;
 use gg_store::{LocalStore, Memo, Store as _};
 use gg_thunk::{OutputName, Placeholder, ThunkName};
@@ -62,7 +62,7 @@ pub(crate) fn run(targets: &[OsString], jobs: Option<usize>, keep_going: bool) -
     let store = place.store()?;
     let _lease = store.lease()?;
     let memo = Memo::open(&store)?;
-    let (coordinator, _) = place.coordinator(&store, &memo, jobs)?;
+    let coordinator = place.coordinator(&store, &memo, jobs)?;
     let roots: Vec<ThunkName> = targets.iter().map(Target::thunk).collect();
     let mut options = ForceOptions::default();
     options.keep_going = keep_going;
@@ -84,7 +84,7 @@ pub fn force_in_place(path: &Path) -> Result<()> {
     let store = place.store()?;
     let _lease = store.lease()?;
     let memo = Memo::open(&store)?;
-    let (coordinator, _): (Coordinator, _) = place.coordinator(&store, &memo, None)?;
+    let coordinator = place.coordinator(&store, &memo, None)?;
     let forced = coordinator.force(&object.thunk, ForceOptions::default());
     settle(&store, &Target::File(path.to_owned(), object), &forced)
 }

@@ -1,0 +1,60 @@
+//! Opens what a session stands on: store, memo, engines by name. Knows no call.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gg_force::{Coordinator, CoordinatorOptions, Engine, Ground, Site};
+use gg_store::{LocalStore, Memo};
+
+use crate::SessionError;
+use crate::session::{Options, Session};
+
+/// Where and with what a session is opened.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The `GG_DIR`.
+    pub gg_dir: PathBuf,
+    /// The `gg` that slots are started with.
+    pub program: PathBuf,
+    /// How many thunks run at once; as many as there are processors if nothing is said.
+    pub jobs: Option<usize>,
+}
+
+impl Opening {
+    /// Where slots work.
+    #[must_use]
+    pub fn site(&self) -> Site {
+        Site { program: self.program.clone(), scratch: self.gg_dir.join("roots") }
+    }
+
+    /// The store.
+    pub fn store(&self) -> Result<LocalStore, SessionError> {
+        Ok(LocalStore::open(&self.gg_dir)?)
+    }
+
+    /// A coordinator with the local engine, and what it stands on.
+    pub fn coordinator(&self, store: &LocalStore, memo: &Memo) -> Result<(Coordinator, Ground), SessionError> {
+        let site = self.site();
+        let ground = site.survey(store)?;
+        let slots = self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let starting = |e| SessionError::io("starting the engine in", &self.gg_dir, e);
+        let engines: Vec<Arc<dyn Engine>> = vec![Arc::new(site.engine(store, &ground, slots).map_err(starting)?)];
+        let coordinator = Coordinator::new(store.clone(), memo.clone(), engines, CoordinatorOptions::default());
+        Ok((coordinator.map_err(starting)?, ground))
+    }
+
+    /// A session.
+    pub fn session(&self) -> Result<Session, SessionError> {
+        let store = self.store()?;
+        let memo = Memo::open(&store)?;
+        let (coordinator, ground) = self.coordinator(&store, &memo)?;
+        Session::new(Options {
+            gg_dir: self.gg_dir.clone(),
+            coordinator,
+            store,
+            memo,
+            unsealed: ground.unsealed(),
+            hidden: Vec::new(),
+        })
+    }
+}
