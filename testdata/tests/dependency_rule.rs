@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("gg-protocol", &[]),
     ("gg-session", &["gg-protocol", "gg-models", "gg-thunk", "gg-store", "gg-force"]),
     ("gg", &["gg-thunk", "gg-store", "gg-exec", "gg-force", "gg-models", "gg-protocol", "gg-session"]),
+    ("gg-make", &["gg-session"]),
     ("gg-shims", &["gg-protocol"]),
     (TESTKIT, &[]),
 ];

@@ -1,0 +1,128 @@
+//! make as a child of this process: it gets the signals that are meant for the build, and this process ends as it ends.
+//!
+//! Knows nothing of gg.
+
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::Command;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::sys::{self, Pid, Received, Signals};
+
+/// How make ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum End {
+    /// By itself.
+    Exit(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+/// The child, while there is one.
+#[derive(Clone, Default)]
+struct Child(Arc<Mutex<Option<Pid>>>);
+
+impl Child {
+    fn lock(&self) -> MutexGuard<'_, Option<Pid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Deals with the signals that come to this process, from now on: before and after make they are for this process.
+pub(crate) struct Watch {
+    signals: Signals,
+    child: Child,
+}
+
+impl Watch {
+    /// Starts to watch; before the process has another thread.
+    pub(crate) fn start() -> io::Result<Watch> {
+        let watch = Watch { signals: Signals::take(), child: Child::default() };
+        let (signals, child) = (watch.signals, watch.child.clone());
+        std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            loop {
+                let received = signals.wait();
+                let child = child.lock();
+                match *child {
+                    Some(make) => pass_on(make, received),
+                    None => std::process::exit(sys::die_by(received.signal)),
+                }
+            }
+        })?;
+        Ok(watch)
+    }
+
+    /// Runs make to its end, also when a signal comes: make says what follows from that.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub(crate) fn run(&self, mut command: Command) -> io::Result<End> {
+        self.signals.hand_down(&mut command);
+        sys::tie(&mut command);
+        let (mut make, pid) = {
+            let mut child = self.child.lock();
+            let make = command.spawn()?;
+            let pid = make.id().cast_signed();
+            *child = Some(pid);
+            (make, pid)
+        };
+        sys::wait_for_end(pid)?;
+        // from here on its number may become another's
+        *self.child.lock() = None;
+        let status = make.wait()?;
+        Ok(match (status.code(), status.signal()) {
+            (_, Some(signal)) => End::Signal(signal),
+            (code, None) => End::Exit(code.unwrap_or(1)),
+        })
+    }
+
+    /// Lets make take this process's place; returns only if it cannot.
+    pub(crate) fn replace(&self, mut command: Command) -> io::Error {
+        self.signals.hand_down(&mut command);
+        command.exec()
+    }
+}
+
+/// Passes on what came to this process alone. What the terminal or somebody else has sent to the whole group has reached
+/// make already, and a second one would keep it from clearing up.
+fn pass_on(make: Pid, received: Received) {
+    let status = std::fs::read_to_string(format!("/proc/{make}/status")).unwrap_or_default();
+    if !received.from_terminal && !has_got(&status, received.signal) {
+        sys::send(make, received.signal);
+    }
+}
+
+/// Whether make has got a signal, from its status in `/proc`: it is pending, or make, which catches both of two signals
+/// until it has got the first of them, catches the other one only.
+fn has_got(status: &str, signal: i32) -> bool {
+    let set = |name: &str, signal: i32| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
+        let bits = line.and_then(|bits| u64::from_str_radix(bits, 16).ok()).unwrap_or(0);
+        bits & (1 << (signal - 1)) != 0
+    };
+    let other = if signal == libc::SIGTERM { libc::SIGINT } else { libc::SIGTERM };
+    set("ShdPnd", signal) || set("SigPnd", signal) || (!set("SigCgt", signal) && set("SigCgt", other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_sent_once() {
+        let status = |pending: u64, caught: u64| {
+            format!("Name:\tmake\nSigPnd:\t0000000000000000\nShdPnd:\t{pending:016x}\nSigCgt:\t{caught:016x}\n")
+        };
+        let bit = |signal: i32| 1 << (signal - 1);
+        let (term, int) = (libc::SIGTERM, libc::SIGINT);
+        let usual = bit(term) | bit(int) | bit(libc::SIGHUP);
+        // not there yet, or another program
+        assert!(!has_got(&status(0, 0), term));
+        assert!(!has_got("", term));
+        assert!(!has_got(&status(0, usual), term));
+        assert!(has_got(&status(bit(term), usual), term));
+        assert!(has_got(&status(0, usual & !bit(term)), term));
+        assert!(!has_got(&status(0, usual & !bit(int)), term));
+        assert!(has_got(&status(0, usual & !bit(int)), int));
+    }
+}
