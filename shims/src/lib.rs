@@ -24,7 +24,9 @@ pub fn run() -> i32 {
         return 2;
     };
     let disabled = std::env::var_os("GG_DISABLE").is_some_and(|value| !value.is_empty() && value != "0");
-    match if disabled { None } else { serve(&called) } {
+    // What a gcc runs for its own work it has found on `PATH`, as it was called by its path: that is no command of the build.
+    let internal = std::env::var_os("COLLECT_GCC").is_some();
+    match if disabled || internal { None } else { serve(&called) } {
         Some(status) => status,
         None => standalone::run(&called),
     }

@@ -122,3 +122,16 @@ fn without_a_gg_dir_too() {
     command.env_remove("GG_DIR").env_remove("HOME").env_remove("XDG_CACHE_HOME");
     assert_eq!(command.status().unwrap().code(), Some(6));
 }
+
+/// A gcc that is called by its path looks for `as` and `ld` on `PATH`, and may find shims.
+#[test]
+fn what_gcc_itself_runs_is_left_to_it() {
+    let place = Place::new();
+    place.tool("as", "#!/bin/sh\necho the real as\n");
+    let mut shim = place.command(place.shim("as"));
+    let listener = place.listen();
+    listener.set_nonblocking(true).unwrap();
+    let output = shim.env("COLLECT_GCC", "/usr/bin/gcc").output().unwrap();
+    assert_eq!(output.stdout, b"the real as\n");
+    assert!(listener.accept().is_err(), "nobody has asked the session");
+}

@@ -269,3 +269,33 @@ fn the_tool_may_be_an_argument() {
         (b"ar".to_vec(), ["ar", "t", "x.a"].map(|arg| arg.as_bytes().to_vec()).to_vec())
     );
 }
+
+#[test]
+fn the_session_of_a_build_goes_before_that_of_its_gg_dir() {
+    let place = Place::new();
+    let own = gg_protocol::make_own_socket_dir(&place.at("own"), 7).unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(&own).unwrap();
+    let _of_gg_dir = place.listen();
+    let mut shim = place.command(place.shim("gg-cc"));
+    let child = shim.env(gg_protocol::SOCKET_VARIABLE, &own).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    read_request(&mut stream).unwrap();
+    write_reply(&mut stream, &done(3, b"own", b"")).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(3), &b"own"[..]));
+}
+
+/// Who led the build may be gone; and a relative path would mean another socket in each directory.
+#[test]
+fn a_builds_session_that_is_not_there_is_passed_over() {
+    let place = Place::new();
+    let dead = gg_protocol::make_own_socket_dir(&place.at("own"), 7).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
+    let shim = place.shim("gg-cc");
+    for socket in [dead.as_os_str(), OsStr::new("own/run/session-1-7.sock"), OsStr::new("/nowhere"), OsStr::new("")] {
+        let mut command = place.command(&shim);
+        let (output, _) = place.answered(command.env(gg_protocol::SOCKET_VARIABLE, socket), &done(4, b"", b""));
+        assert_eq!(output.status.code(), Some(4), "{socket:?}");
+        fs::remove_file(place.at("gg/run/session-1.sock")).unwrap();
+    }
+}
