@@ -78,19 +78,22 @@ fn is_disabled() -> bool {
 fn make() -> (String, Command) {
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let own = std::env::current_exe().ok();
-    let finder = Finder::new(&cwd, own.as_deref());
     let path = path();
+    let find = |name: &OsStr| Finder::new(&cwd, own.as_deref()).find(name.as_bytes(), &path);
     let named = std::env::var_os("MAKE").filter(|name| !name.is_empty());
-    let found = named.and_then(|name| Some((finder.find(name.as_bytes(), &path)?, name)));
-    let (program, name) = match found {
-        Some(found) => found,
-        None => {
-            let name = OsString::from("make");
-            (finder.find(b"make", &path).unwrap_or_else(|| PathBuf::from(&name)), name)
-        }
-    };
+    let found = named.as_ref().and_then(|name| Some((find(name)?, name.clone())));
+    let is_itself =
+        found.is_none() && named.is_some_and(|name| Finder::new(&cwd, None).find(name.as_bytes(), &path).is_some());
+    let (program, name) = found.unwrap_or_else(|| {
+        let name = OsString::from("make");
+        (find(&name).unwrap_or_else(|| PathBuf::from(&name)), name)
+    });
     let mut command = Command::new(program);
     command.arg0(&name);
+    if is_itself {
+        // makefiles would take it for `$(MAKE)`, and begin a session for each sub-make
+        command.env_remove("MAKE");
+    }
     (name.to_string_lossy().into_owned(), command)
 }
 

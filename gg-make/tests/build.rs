@@ -1,0 +1,20 @@
+//! `gg-make`: the real make and the real tools on small projects, held against plain make.
+
+#[path = "build/again.rs"]
+mod again;
+#[path = "build/bench.rs"]
+mod bench;
+#[path = "build/failing.rs"]
+mod failing;
+#[path = "build/makes_own.rs"]
+mod makes_own;
+#[path = "build/options.rs"]
+mod options;
+#[path = "build/places.rs"]
+mod places;
+#[path = "build/signals.rs"]
+mod signals;
+#[path = "build/together.rs"]
+mod together;
+#[path = "build/tools.rs"]
+mod tools;

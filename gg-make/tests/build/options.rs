@@ -1,0 +1,81 @@
+//! gg's own options, and the lines at the end.
+
+use gg_testkit::Tree;
+
+use crate::again;
+use crate::bench::{Bench, GG_MAKE};
+
+#[test]
+fn the_summary_is_two_lines_and_can_be_left_out() {
+    let bench = Bench::new(again::project());
+    let native = bench.native(&["-s"]);
+    bench.fresh();
+    let ended = bench.ended(bench.command(GG_MAKE).args(["-s", "--gg-jobs=1", "--gg-audit=off"]).output().unwrap());
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    let said = ended.stderr.strip_prefix(&native.stderr).unwrap();
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(
+        lines.len() == 2
+            && lines[0].starts_with("gg: 7 commands in ")
+            && lines[0].ends_with(" s: 7 as thunks, 0 native")
+            && lines[1] == "gg: 0 from memo, 7 run here; nothing native",
+        "{said}"
+    );
+    for args in [&["-q"][..], &["-n", "-B"], &["--version"], &["--gg-summary=no", "-B"]] {
+        let output = bench.command(GG_MAKE).args(args).output().unwrap();
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("gg:"), "{args:?} {output:?}");
+    }
+}
+
+#[test]
+fn options_that_are_wrong_build_nothing() {
+    let bench = Bench::new(again::project());
+    let wrong = |args: &[&str], part: &str| {
+        let ended = bench.gg(args);
+        assert_eq!(ended.status, Some(2));
+        assert!(ended.stderr.starts_with("gg-make: ") && ended.stderr.contains(part), "{}", ended.stderr);
+        assert_eq!((ended.stderr.lines().count(), ended.stdout.as_str()), (1, ""));
+        assert!(ended.tree.get("main.o").is_none());
+    };
+    wrong(&["--gg-engin=local"], "--gg-engin=local; known are --gg-audit");
+    wrong(&["--gg-lazy"], "gg infer");
+    wrong(&["all", "--gg-engine=lambda"], "--gg-engine=lambda");
+    let help = bench.gg(&["--gg-help"]);
+    assert!(help.status == Some(0) && help.stdout.contains("--gg-summary=yes|no"), "{}", help.stdout);
+    assert!(bench.gg(&["--gg-version"]).stdout.starts_with("gg-make "));
+}
+
+#[test]
+fn the_gg_dir_that_is_named() {
+    let bench = Bench::new(again::project());
+    let other = bench.at("other");
+    let run = |args: &[&str]| {
+        let mut command = bench.gg_make();
+        bench.ended(command.env_remove("GG_DIR").env("HOME", bench.at("home")).args(args).output().unwrap())
+    };
+    assert_eq!(run(&["-s", &format!("--gg-dir={}", other.display())]).status, Some(0));
+    assert!(other.join("log/calls.jsonl").is_file() && !bench.at("home").exists());
+    assert_eq!(run(&["-s", "-B", "main.o"]).status, Some(0));
+    assert!(bench.at("home/.cache/gg/log/calls.jsonl").is_file());
+    // where make works, not where it is called
+    std::fs::create_dir(bench.file("sub/.gg")).unwrap();
+    assert_eq!(run(&["-s", "-B", "-Csub", "part.o"]).status, Some(0));
+    assert!(bench.file("sub/.gg/log/calls.jsonl").is_file());
+}
+
+#[test]
+fn another_make_and_never_itself() {
+    let bench = Bench::new(Tree::new().file("Makefile", "all:\n\t@echo $(MAKE)\n"));
+    let said = |make: &str| {
+        let output = bench.gg_make().env("MAKE", make).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(said("/usr/bin/make"), "/usr/bin/make\n");
+    assert_eq!(said(GG_MAKE), "make\n");
+    std::fs::create_dir(bench.at("bin")).unwrap();
+    std::os::unix::fs::symlink(GG_MAKE, bench.at("bin/make")).unwrap();
+    let mut command = bench.gg_make();
+    command.env("PATH", format!("{}:/usr/bin:/bin", bench.at("bin").display()));
+    assert_eq!(command.output().unwrap().stdout, b"make\n");
+    assert_eq!(command.env("MAKE", "make").output().unwrap().stdout, b"make\n");
+}
