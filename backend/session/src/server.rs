@@ -50,12 +50,18 @@ impl Place {
     /// A place of this process's own on this `GG_DIR`, beside that of its background session and those of others. Shims
     /// are led there by [`gg_protocol::SOCKET_VARIABLE`].
     pub fn own(gg_dir: &Path) -> Result<Place, SessionError> {
-        let at = |e: Error| SessionError::io("opening", gg_dir, std::io::Error::other(e.to_string()));
-        let socket = make_own_socket_dir(gg_dir, std::process::id()).map_err(at)?;
-        sweep(&socket);
-        // Left by a process that had this one's number.
-        let _ = std::fs::remove_file(&socket);
-        Ok(Place { _lock: None, listener: bind(&socket)?, socket })
+        let mut number = std::process::id();
+        loop {
+            let socket = make_own_socket_dir(gg_dir, number)
+                .map_err(|e| SessionError::io("opening", gg_dir, std::io::Error::other(e.to_string())))?;
+            sweep(&socket, number);
+            match UnixListener::bind(&socket) {
+                Ok(listener) => return Ok(Place { _lock: None, listener, socket }),
+                // Another process of this number, in another container.
+                Err(e) if e.kind() == std::io::ErrorKind::AddrInUse && number < 16 * PAST_ALL => number += PAST_ALL,
+                Err(e) => return Err(SessionError::io("binding", &socket, e)),
+            }
+        }
     }
 
     /// The socket's path.
@@ -68,18 +74,20 @@ fn bind(socket: &Path) -> Result<UnixListener, SessionError> {
     UnixListener::bind(socket).map_err(|e| SessionError::io("binding", socket, e))
 }
 
-/// Removes the sockets of processes that were killed: nobody listens, and no process has the number in the name.
-fn sweep(socket: &Path) {
+/// No process has a number from here on.
+const PAST_ALL: u32 = 1 << 22;
+
+/// Removes the sockets of processes that were killed, of all numbers: nobody listens, and no other process has the number.
+fn sweep(socket: &Path, number: u32) {
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let (Some(dir), ours) = (socket.parent(), name(socket)) else { return };
-    let before = ours.strip_suffix(&format!("{}.sock", std::process::id())).unwrap_or(&ours);
+    let before = ours.strip_suffix(&format!("{number}.sock")).unwrap_or(&ours);
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let path = entry.path();
         let theirs = name(&path);
-        let Some(pid) = theirs.strip_prefix(before).and_then(|rest| rest.strip_suffix(".sock")) else { continue };
+        let Some(theirs) = theirs.strip_prefix(before).and_then(|rest| rest.strip_suffix(".sock")) else { continue };
         let refused = |e: std::io::Error| e.kind() == std::io::ErrorKind::ConnectionRefused;
-        if pid.bytes().all(|byte| byte.is_ascii_digit())
-            && !Path::new("/proc").join(pid).exists()
+        if theirs.parse::<u32>().is_ok_and(|theirs| theirs == number || !Path::new(&format!("/proc/{theirs}")).exists())
             && UnixStream::connect(&path).is_err_and(refused)
         {
             // It is only litter.
@@ -265,5 +273,35 @@ fn converse(session: &Session, mut stream: UnixStream) {
         && let Ok(ran) = read_ran(&mut stream)
     {
         session.reported(&doubt, &ran);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_ones_own_are_beside_each_other() {
+        let dir = gg_testkit::temp_dir();
+        let background = Place::take(dir.path()).unwrap().unwrap();
+        let first = Place::own(dir.path()).unwrap();
+        let second = Place::own(dir.path()).unwrap();
+        assert!(first.socket() != second.socket() && first.socket() != background.socket());
+        assert!([&background, &first, &second].iter().all(|place| UnixStream::connect(place.socket()).is_ok()));
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_removed() {
+        let dir = gg_testkit::temp_dir();
+        let left = [PAST_ALL + 7, std::process::id()].map(|number| make_own_socket_dir(dir.path(), number).unwrap());
+        for socket in &left {
+            drop(UnixListener::bind(socket).unwrap());
+        }
+        // as if it were of a process that is about to listen
+        let living = make_own_socket_dir(dir.path(), 1).unwrap();
+        drop(UnixListener::bind(&living).unwrap());
+        let place = Place::own(dir.path()).unwrap();
+        assert_eq!(place.socket(), left[1]);
+        assert!(!left[0].exists() && living.exists());
     }
 }

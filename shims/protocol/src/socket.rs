@@ -23,10 +23,11 @@ pub fn socket_path(gg_dir: &Path) -> PathBuf {
     path_with(gg_dir, &VERSION.to_string())
 }
 
-/// The socket of a session that process `pid` holds for itself on a `GG_DIR`, beside the one of all: `session-1-PID.sock`.
+/// The socket of a session that a process holds for itself on a `GG_DIR`, beside the one of all: `session-1-NUMBER.sock`,
+/// with a number that no other process of the `GG_DIR` has.
 #[must_use]
-pub fn own_socket_path(gg_dir: &Path, pid: u32) -> PathBuf {
-    path_with(gg_dir, &format!("{VERSION}-{pid}"))
+pub fn own_socket_path(gg_dir: &Path, number: u32) -> PathBuf {
+    path_with(gg_dir, &format!("{VERSION}-{number}"))
 }
 
 fn path_with(gg_dir: &Path, which: &str) -> PathBuf {
@@ -57,9 +58,9 @@ pub fn make_socket_dir(gg_dir: &Path) -> Result<PathBuf, Error> {
 ///
 /// # Errors
 /// As those of [`make_socket_dir`].
-pub fn make_own_socket_dir(gg_dir: &Path, pid: u32) -> Result<PathBuf, Error> {
+pub fn make_own_socket_dir(gg_dir: &Path, number: u32) -> Result<PathBuf, Error> {
     fs::create_dir_all(gg_dir)?;
-    with_dir(own_socket_path(gg_dir, pid))
+    with_dir(own_socket_path(gg_dir, number))
 }
 
 fn with_dir(socket: PathBuf) -> Result<PathBuf, Error> {
