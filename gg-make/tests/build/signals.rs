@@ -34,6 +34,10 @@ slow.o: turns.h
 
 const FOR_EVER: &str = "2147483646";
 
+/// What a make 4.3 says, gg or not, whose child has died of a signal to both just before it came to make's own handler: it
+/// then waits for a child that is not there any more.
+const CONFUSED: &str = "wait: No child processes";
+
 fn until(what: &str, happens: impl Fn() -> bool) {
     let begun = Instant::now();
     while !happens() {
@@ -126,7 +130,9 @@ fn signals_end_a_build() {
             kill(&shim.unwrap().0, signal);
         }
         let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.signal(), Some(number), "{signal} {group} {output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let confused = group && output.status.code() == Some(2) && said.contains(CONFUSED);
+        assert!(output.status.signal() == Some(number) || confused, "{signal} {group} {output:?}");
         assert_recovers(&bench);
     }
 }
@@ -145,8 +151,9 @@ fn ctrl_c_at_a_terminal() {
     child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("slow.o] Interrupt") && said.contains("gg: 2 commands in "), "{said}");
+    let interrupted = output.status.code() == Some(130) && said.contains("slow.o] Interrupt");
+    assert!(interrupted || output.status.code() == Some(2) && said.contains(CONFUSED), "{said}");
+    assert!(said.contains("gg: 2 commands in "), "{said}");
     assert_recovers(&bench);
 }
 
