@@ -111,8 +111,7 @@ fn lead(options: &Options, directory: &Path) -> Result<Lead> {
         Some(dir) => cwd.join(dir),
         None => match std::env::var_os("GG_DIR").filter(|dir| !dir.is_empty()) {
             Some(dir) => cwd.join(dir),
-            None => gg_session::gg_dir(&working, |name| std::env::var_os(name))
-                .context("no place to work: set GG_DIR, or HOME")?,
+            None => gg_session::gg_dir(&working, |name| std::env::var_os(name))?,
         },
     };
     let own = std::env::current_exe().context("gg-make's own path")?;

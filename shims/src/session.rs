@@ -19,7 +19,7 @@ pub(crate) fn connect(request: &Request) -> Option<Client> {
     {
         return Some(client);
     }
-    let dir = gg_dir(Path::new(OsStr::from_bytes(&request.cwd)), env)?;
+    let dir = gg_dir(Path::new(OsStr::from_bytes(&request.cwd)), env).ok()?;
     match Client::connect(&socket_path(&dir)) {
         Ok(client) => return Some(client),
         // starting another session would not make the place ours

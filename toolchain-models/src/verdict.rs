@@ -78,7 +78,7 @@ macro_rules! reason_kinds {
 }
 
 reason_kinds! {
-    /// `--version`, `-v`, `--help`: asks the tool about itself.
+    /// `--version`, `--help`, `-v` without an input: asks the tool about itself.
     ProbeVersion = "probe-version",
     /// `-print-*`, `-dump*`, `-###`: asks the tool about itself.
     ProbePrint = "probe-print",
@@ -102,7 +102,7 @@ reason_kinds! {
     Pch = "pch",
     /// `__DATE__` or `__TIME__` without `SOURCE_DATE_EPOCH`.
     TimeMacro = "time-macro",
-    /// A locale other than C, POSIX, C.UTF-8.
+    /// A locale with another character set than UTF-8.
     Locale = "locale",
     /// A language that no model covers.
     Language = "language",

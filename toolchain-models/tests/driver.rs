@@ -174,6 +174,9 @@ fn reasons() {
     for (command, reason) in [
         ("gcc --version", "probe-version"),
         ("gcc -v", "probe-version"),
+        ("gcc -v -c main.c", "unmodelled-option"),
+        ("gcc -V", "probe-version"),
+        ("gcc -qversion", "probe-version"),
         ("gcc -### -c main.c", "probe-print"),
         ("gcc -print-prog-name=ld", "probe-print"),
         ("gcc -dumpmachine", "probe-print"),

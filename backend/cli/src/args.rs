@@ -20,7 +20,7 @@ pub(crate) struct Args {
 pub(crate) enum Cmd {
     /// Make .gg/ here: builds at and below this directory keep store and memo in it
     Init,
-    /// Print a thunk: of a placeholder, of a thunk's name, or of a compiler command (after --)
+    /// Print a thunk: of a placeholder, of a thunk's name, or of a compiler command
     Describe(Describe),
     /// Print the names of files' contents
     Hash {
@@ -45,9 +45,15 @@ pub(crate) enum Cmd {
     /// Run a compiler command both ways, as a thunk and natively under a tracer, and compare
     ///
     /// The exit status is the command's if nothing differs, 1 if something does, 2 if the command has no thunk.
+    ///
+    /// Calls are audited too, as GG_AUDIT says. After a difference, calls with the same flags run natively in this
+    /// GG_DIR, until its verdicts are forgotten.
     Audit {
+        /// Forget the verdicts of all audits in this GG_DIR: calls become thunks again, and are audited again
+        #[arg(long, conflicts_with = "command")]
+        forget: bool,
         /// The command, as in: gg audit gcc -c a.c
-        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        #[arg(required_unless_present = "forget", trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<OsString>,
     },
     /// What became of the calls since the last reset
@@ -85,15 +91,16 @@ pub(crate) enum Cmd {
 }
 
 #[derive(ClapArgs)]
+#[command(override_usage = "gg describe [--json] FILE|NAME\n       gg describe [--json] [--] COMMAND...")]
 pub(crate) struct Describe {
     /// For programs
     #[arg(long)]
     pub json: bool,
-    /// A file that holds a placeholder, or the name of a thunk (T…)
-    #[arg(required_unless_present = "command", conflicts_with = "command")]
-    pub target: Option<OsString>,
-    /// The command whose thunk is meant
-    #[arg(last = true)]
+    /// A file that holds a placeholder, the name of a thunk (T…), or a command whose thunk is meant
+    #[arg(value_name = "FILE|NAME|COMMAND", required_unless_present = "command", allow_hyphen_values = true)]
+    pub target: Vec<OsString>,
+    /// A command, whatever it looks like
+    #[arg(last = true, conflicts_with = "target")]
     pub command: Vec<OsString>,
 }
 

@@ -31,7 +31,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         }
         Cmd::CreateThunk(args) => create_thunk::run(&args)?,
         Cmd::Force { targets, jobs, keep_going } => return force::run(&targets, jobs, keep_going),
-        Cmd::Audit { command } => return audit::run(&command),
+        Cmd::Audit { forget: true, .. } => audit::forget()?,
+        Cmd::Audit { command, .. } => return audit::run(&command),
         Cmd::Stats { json, last, reset } => stats::run(json, last, reset)?,
         Cmd::Gc { max_size } => gc(max_size)?,
         Cmd::Doctor => return doctor::run(),
@@ -49,9 +50,31 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 
 fn init() -> Result<()> {
     let dir = std::env::current_dir().context("the current directory")?.join(".gg");
-    gg_store::LocalStore::open(&dir).with_context(|| format!("making {}", shown(&dir)))?;
+    let making = || format!("making {}", shown(&dir));
+    gg_store::LocalStore::open(&dir).with_context(making)?;
+    for (name, text) in [(".gitignore", "*\n"), ("CACHEDIR.TAG", CACHEDIR_TAG)] {
+        write_once(&dir.join(name), text).with_context(making)?;
+    }
     println!("{}", shown(&dir));
+    if let Some(set) = std::env::var_os("GG_DIR").filter(|set| Path::new(set) != dir) {
+        eprintln!("gg init: GG_DIR is set to {:?} and wins; unset it to use {}", set.to_string_lossy(), shown(&dir));
+    }
     Ok(())
+}
+
+/// By this, programs that make backups know a cache: <https://bford.info/cachedir/>.
+const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55
+# This file is a cache directory tag created by gg.
+# For information about cache directory tags, see https://bford.info/cachedir/
+";
+
+/// Writes a file unless there is one.
+fn write_once(path: &Path, text: &str) -> std::io::Result<()> {
+    match std::fs::File::create_new(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(e),
+    }
 }
 
 fn hash(file: &Path) -> Result<gg_thunk::ValueName> {
@@ -76,7 +99,10 @@ fn gc(max_size: u64) -> Result<()> {
     let (freed, left) = (mib(report.freed_bytes), mib(report.left_bytes()));
     println!("freed {freed:.1} MiB ({} files), left {left:.1} MiB", report.freed_files);
     if report.held_files > 0 {
-        println!("{} files over the limit are held by running sessions", report.held_files);
+        println!(
+            "{} files over the limit are held by a running session; gg session stop ends it and frees them",
+            report.held_files
+        );
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod message;
 mod workplace;
 
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 pub use command::force::force_in_place;
+pub use message::said;
 
 /// Runs `gg` with this process's arguments.
 pub fn main() -> ExitCode {
@@ -22,7 +24,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("gg: {e:#}");
+            eprintln!("gg: {}", said(&e));
             ExitCode::FAILURE
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use gg_force::{Coordinator, Ground};
 use gg_session::{Opening, Session};
 use gg_store::{LocalStore, Memo};
@@ -16,8 +16,10 @@ impl Workplace {
     /// The one that this process's directory and environment name.
     pub fn here() -> Result<Workplace> {
         let cwd = std::env::current_dir().context("the current directory")?;
-        let gg_dir = gg_protocol::gg_dir(&cwd, |name| std::env::var_os(name))
-            .context("no place to work: set GG_DIR, or HOME, or run gg init")?;
+        let gg_dir = gg_protocol::gg_dir(&cwd, |name| std::env::var_os(name))?;
+        if gg_dir.metadata().is_ok_and(|meta| !meta.is_dir()) {
+            bail!("GG_DIR is {}, which is not a directory: set it to one, or remove that file", gg_dir.display());
+        }
         Ok(Workplace { gg_dir })
     }
 

@@ -299,13 +299,98 @@ fn a_place_of_its_own() {
     };
     let made = run("tree", &["init"]).well();
     assert_eq!(Path::new(made.trim_end()), desk.at("tree/.gg").canonicalize().unwrap());
+    assert_eq!(desk.read("tree/.gg/.gitignore"), "*\n");
+    let tag = desk.read("tree/.gg/CACHEDIR.TAG");
+    assert!(tag.starts_with("Signature: 8a477f597d28d172789f06886806bc55\n"), "{tag}");
+    fs::write(desk.at("tree/.gg/.gitignore"), "mine\n").unwrap();
+    fs::write(desk.at("tree/.gg/CACHEDIR.TAG"), "mine too\n").unwrap();
     run("tree", &["init"]).well();
+    assert_eq!(desk.read("tree/.gg/.gitignore") + &desk.read("tree/.gg/CACHEDIR.TAG"), "mine\nmine too\n");
+    // a GG_DIR that is set wins over it, and is named
+    let init = |gg_dir: &Path| {
+        let mut command = desk.command(desk.at("bin/gg"));
+        Said::of(command.env("GG_DIR", gg_dir).current_dir(desk.at("tree")).arg("init").output().unwrap())
+    };
+    let said = init(&desk.at("gg"));
+    assert_eq!((said.code, &said.out), (Some(0), &made));
+    assert!(said.err.contains("GG_DIR is set to") && said.err.contains("wins"), "{}", said.err);
+    assert_eq!(init(Path::new(made.trim_end())).well(), made);
     let copy = format!("/bin/copy={}", desk.at("copy").display());
     let args = ["create-thunk", "-x", &copy, "-i", "/in=../../text", "-o", "out=/out", "-p", "lazy", "--"];
     run("tree/deep", &[&args[..], &["/bin/copy", "/in", "/out", "!"]].concat()).well();
     assert_eq!(run("tree/deep", &["force", "lazy"]).well(), "copied\n");
     assert_eq!(desk.read("tree/deep/lazy"), "a text\n!");
     assert!(!desk.at("home").exists());
+}
+
+/// What is described: a file, a name, or a command, with or without `--`.
+#[test]
+fn a_command_is_described() {
+    let desk = Desk::new();
+    fs::write(desk.at("x.c"), "int x;\n").unwrap();
+    let with = desk.gg(&["describe", "--json", "--", "cc", "-MM", "x.c"]).well();
+    let said: Value = serde_json::from_str(&with).unwrap();
+    assert!(said["steps"][0]["argv"].to_string().contains("-MM"), "{with}");
+    assert_eq!(desk.gg(&["describe", "--json", "cc", "-MM", "x.c"]).well(), with);
+    assert_eq!(desk.gg(&["describe", "--json", "gg-cc", "-MM", "x.c"]).well(), with);
+
+    let said = desk.gg(&["describe", "x.c"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""));
+    let expected = "gg: x.c holds no placeholder: its first line is another; \
+                    the thunk of a command is told by: gg describe -- COMMAND...\n";
+    assert_eq!(said.err, expected);
+    desk.gg(&["describe", "x.c", "-c"]).refused(&["x.c is described alone", "gg describe -- x.c -c"]);
+    desk.gg(&["describe", "nowhere.c"]).refused(&["nowhere.c: no such file", "no such command"]);
+    let said = desk.gg(&["describe"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    for form in ["gg describe [--json] FILE|NAME\n", "gg describe [--json] [--] COMMAND..."] {
+        assert!(said.err.contains(form), "no {form:?} in {}", said.err);
+    }
+}
+
+#[test]
+fn a_gg_dir_that_cannot_be_one_is_refused() {
+    let desk = Desk::new();
+    let gg = |gg_dir: &Path, args: &[&str]| {
+        Said::of(desk.command(desk.at("bin/gg")).env("GG_DIR", gg_dir).args(args).output().unwrap())
+    };
+    for command in [&["stats"][..], &["gc"], &["session", "stop"], &["audit", "--forget"]] {
+        gg(Path::new("here"), command).refused(&["GG_DIR is \"here\", not an absolute path", "unset it"]);
+        gg(Path::new(""), command).refused(&["GG_DIR is set but empty", "unset it"]);
+    }
+    fs::write(desk.at("file"), "").unwrap();
+    let said = gg(&desk.at("file"), &["gc"]);
+    let expected = format!(
+        "gg: GG_DIR is {}, which is not a directory: set it to one, or remove that file\n",
+        desk.at("file").display()
+    );
+    assert_eq!((said.code, said.err), (Some(1), expected));
+    let doctor = gg(Path::new("here"), &["doctor"]);
+    assert_eq!(doctor.code, Some(1));
+    assert!(doctor.out.contains("trouble: GG_DIR is \"here\", not an absolute path"), "{}", doctor.out);
+    assert!(!desk.at("here").exists());
+}
+
+#[test]
+fn the_doctor_tells_room_and_errors() {
+    let desk = Desk::new();
+    let healthy = desk.gg(&["doctor"]).out;
+    let free = healthy.lines().find_map(|line| line.strip_prefix("free ")?.trim().strip_suffix(" MiB"));
+    assert!(free.and_then(|free| free.parse::<u64>().ok()).is_some_and(|free| free > 0), "{healthy}");
+    assert!(!healthy.contains("after an error") && !healthy.contains("GG_LOG"), "{healthy}");
+    let output = desk.command(desk.at("bin/gg")).env("GG_LOG", "all").arg("doctor").output().unwrap();
+    let odd = String::from_utf8(output.stdout).unwrap();
+    assert!(odd.contains("trouble: GG_LOG is \"all\", neither off"), "{odd}");
+    fs::create_dir_all(desk.at("gg/log")).unwrap();
+    let line = |reason: &str, detail: &str| {
+        format!("{{\"session\":\"1\",\"tool\":\"cc\",\"native\":\"{reason}\",\"detail\":\"{detail}\"}}\n")
+    };
+    let log = [line("session-error", "once"), line("session-error", "often").repeat(2), line("input", "no error")];
+    fs::write(desk.at("gg/log/calls.jsonl"), log.concat()).unwrap();
+    let said = desk.gg(&["doctor"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.out.contains("trouble: calls ran natively after an error (session-error, 2 times): often\n"));
+    assert!(!said.out.contains("once") && !said.out.contains("no error"), "{}", said.out);
 }
 
 /// The paper's recursive Fibonacci: each thunk answers with the thunk of a sum.

@@ -10,5 +10,7 @@ mod bench;
 mod cut_off;
 #[path = "dropin/failing.rs"]
 mod failing;
+#[path = "dropin/telling.rs"]
+mod telling;
 #[path = "dropin/there.rs"]
 mod there;

@@ -2,8 +2,10 @@
 //! disabled, and the memo keeps nothing of it.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -99,6 +101,42 @@ struct Case {
     made: &'static str,
     /// A call of the same shape that has nothing to do with the hidden file.
     sound: Option<&'static str>,
+}
+
+/// The bytes that a client sends, taken by a session that hangs up.
+fn frame(request: &Request) -> Vec<u8> {
+    let dir = temp_dir();
+    let listener = UnixListener::bind(gg_protocol::make_socket_dir(dir.path()).unwrap()).unwrap();
+    std::thread::scope(|scope| {
+        let client = scope.spawn(|| Client::connect(&socket_path(dir.path())).unwrap().call(request).is_err());
+        let mut stream = listener.accept().unwrap().0;
+        let mut frame = vec![0; 12];
+        stream.read_exact(&mut frame).unwrap();
+        let length = u32::from_le_bytes(frame[8..].try_into().unwrap()) as usize;
+        frame.resize(12 + length, 0);
+        stream.read_exact(&mut frame[12..]).unwrap();
+        drop(stream);
+        assert!(client.join().unwrap());
+        frame
+    })
+}
+
+/// A call whose caller goes away before the reply is none.
+#[test]
+fn a_call_without_a_caller_is_not_counted() {
+    let project = Tree::new().file("a.c", "int a;\n").file("b.c", "int b;\n");
+    let bench = Sabotaged::new(&project, &[], "b.c");
+    let request = bench.request("gcc -c a.c -o a.o", "off");
+    let mut stream = UnixStream::connect(socket_path(&bench.at("gg"))).unwrap();
+    stream.write_all(&frame(&request)).unwrap();
+    drop(stream);
+    // The session ends when all its calls have.
+    let at = bench.at("gg");
+    assert_eq!(bench.call(&bench.request("gcc -c a.c -o other.o", "off")), done());
+    server::stop(&at).unwrap();
+    let stats = bench.stats();
+    assert_eq!((stats.commands, stats.thunks, stats.native.len()), (1, 1, 0), "{stats:?}");
+    assert!(!bench.at("project").join("a.o").exists());
 }
 
 fn done() -> Reply {

@@ -134,10 +134,18 @@ impl Evidence {
         Evidence { items: kept, absent, times }
     }
 
-    /// Whether every look-up would be answered as it was. `content` gives a file's value by its state,
-    /// reading it if need be.
+    /// Whether every look-up would be answered as it was.
+    #[cfg(test)]
     pub fn holds(&self, content: &dyn Fn(&Path, &Stat) -> Option<ValueName>) -> bool {
-        self.absent.iter().all(Absent::holds) && self.items.iter().all(|item| item.holds(content, self.times))
+        self.changed(content).is_none()
+    }
+
+    /// A path whose look-up would not be answered as it was, if there is one. `content` gives a file's value by its
+    /// state, reading it if need be.
+    pub fn changed(&self, content: &dyn Fn(&Path, &Stat) -> Option<ValueName>) -> Option<PathBuf> {
+        let changed = |item: &&Item| !item.holds(content, self.times);
+        let path = |item: &Item| PathBuf::from(OsStr::from_bytes(&item.path));
+        self.absent.iter().find_map(Absent::appeared).or_else(|| self.items.iter().find(changed).map(path))
     }
 }
 
@@ -164,19 +172,20 @@ fn first_absent<'p>(path: &'p Path, there: &mut HashMap<PathBuf, bool>) -> (&'p 
 }
 
 impl Absent {
-    fn holds(&self) -> bool {
+    /// One of the names that may be there now.
+    fn appeared(&self) -> Option<PathBuf> {
         let dir = Path::new(OsStr::from_bytes(&self.dir));
         if let Some(state) = &self.state
             && let Ok(Some(now)) = look(dir, Look::Followed)
             && State::of(&now) == *state
         {
-            return true;
+            return None;
         }
-        let gone = |name: &Bytes| match name.as_slice() {
-            b"" => matches!(look(dir, Look::Own), Ok(None)),
-            name => matches!(look(&dir.join(OsStr::from_bytes(name)), Look::Own), Ok(None)),
+        let path = |name: &Bytes| match name.as_slice() {
+            b"" => dir.to_owned(),
+            name => dir.join(OsStr::from_bytes(name)),
         };
-        self.names.iter().all(gone)
+        self.names.iter().map(path).find(|path| !matches!(look(path, Look::Own), Ok(None)))
     }
 }
 
@@ -317,10 +326,10 @@ mod tests {
         std::fs::write(dir.join("a.o"), "object").unwrap();
         assert!(evidence.holds(&read), "an output may be there");
         std::fs::write(&file, "y").unwrap();
-        assert!(!evidence.holds(&read), "other bytes of the same size");
+        assert_eq!(evidence.changed(&read), Some(file.clone()), "other bytes of the same size");
         std::fs::write(&file, "x").unwrap();
         std::fs::write(dir.join("gone.h"), "").unwrap();
-        assert!(!evidence.holds(&read), "a header that was not there shadows another");
+        assert_eq!(evidence.changed(&read), Some(dir.join("gone.h")), "a header that was not there shadows another");
         assert!(!settled.holds(&read), "the directory's times have changed");
         std::fs::remove_file(dir.join("gone.h")).unwrap();
         assert!(settled.holds(&read), "the names are as they were");

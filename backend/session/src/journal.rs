@@ -1,12 +1,16 @@
-//! One line a call, appended to `GG_DIR/log/calls.jsonl`, and the sums of those lines that `gg stats` shows.
+//! One line a call, appended to `GG_DIR/log/calls.jsonl`, and the sums of those lines that `gg stats` shows. A call's
+//! `GG_LOG` says whether there is a line, how much it tells, and in which other file it stands too.
 //!
 //! A line that cannot be written is no reason to fail a call; it is then missing from the sums.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use gg_protocol::Request;
 use serde::{Deserialize, Serialize};
 
 /// One call, or a miss that showed after it.
@@ -40,9 +44,41 @@ pub(crate) struct Line {
     /// What exactly: an option, a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Why what was kept of the call did not serve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anew: Option<String>,
     /// What the model had missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub miss: Option<String>,
+}
+
+/// What `GG_LOG` says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Log<'a> {
+    /// No line.
+    Off,
+    /// A line that tells what became of the call.
+    Info,
+    /// One that also tells why.
+    Debug,
+    /// The same, in this file too.
+    File(&'a Path),
+}
+
+impl<'a> Log<'a> {
+    /// `off`, `info`, `debug` or an absolute path; `None` if it is none of these.
+    pub fn parse(text: &'a [u8]) -> Option<Log<'a>> {
+        match text {
+            b"" | b"info" => Some(Log::Info),
+            b"off" => Some(Log::Off),
+            b"debug" => Some(Log::Debug),
+            path => Some(Log::File(Path::new(OsStr::from_bytes(path)))).filter(|_| path.starts_with(b"/")),
+        }
+    }
+
+    pub(crate) fn of(request: &'a Request) -> Log<'a> {
+        request.var(b"GG_LOG").and_then(Log::parse).unwrap_or(Log::Info)
+    }
 }
 
 fn zero(number: &u64) -> bool {
@@ -74,6 +110,28 @@ pub struct Stats {
     pub cpu_s: f64,
 }
 
+/// What native calls were about.
+#[derive(Clone, Default, PartialEq, Debug)]
+pub struct Details {
+    counts: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+impl Details {
+    fn add(&mut self, line: Line) {
+        if let (Some(reason), Some(detail)) = (line.native, line.detail) {
+            *self.counts.entry(reason).or_default().entry(detail).or_default() += 1;
+        }
+    }
+
+    /// The details of a reason with their counts, the most frequent first, equals by their bytes.
+    pub fn of(&self, reason: &str) -> Vec<(&str, u64)> {
+        let counts = self.counts.get(reason).into_iter().flatten();
+        let mut all: Vec<(&str, u64)> = counts.map(|(detail, count)| (detail.as_str(), *count)).collect();
+        all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        all
+    }
+}
+
 /// The log of calls in one `GG_DIR`.
 pub struct Journal {
     path: PathBuf,
@@ -85,28 +143,41 @@ impl Journal {
         Journal { path: gg_dir.join("log").join("calls.jsonl") }
     }
 
+    pub(crate) fn write_call(&self, mut line: Line, log: Log<'_>) {
+        match log {
+            Log::Off => return,
+            Log::Info => line.anew = None,
+            Log::Debug => {}
+            Log::File(path) => append(path, &line),
+        }
+        self.write(&line);
+    }
+
     pub(crate) fn write(&self, line: &Line) {
-        let append = || -> io::Result<()> {
-            let mut text = serde_json::to_vec(line)?;
-            text.push(b'\n');
-            let open = || OpenOptions::new().append(true).create(true).open(&self.path);
-            let mut file: File = open().or_else(|_| {
-                std::fs::create_dir_all(self.path.parent().unwrap_or(Path::new("/")))?;
-                open()
-            })?;
-            file.write_all(&text)
-        };
-        // See the module's first lines.
-        let _ = append();
+        append(&self.path, line);
     }
 
     /// The sums: of all sessions since the last [`Journal::reset`], or of the last session only.
     pub fn stats(&self, last: bool) -> io::Result<Stats> {
-        let mut stats = Stats::default();
+        let mut stats = self.sum(last, Stats::add)?;
+        for seconds in [&mut stats.wall_s, &mut stats.cpu_s] {
+            // The lines have microseconds.
+            *seconds = (*seconds * 1e6).round() / 1e6;
+        }
+        Ok(stats)
+    }
+
+    /// What the native calls among the same lines were about.
+    pub fn details(&self, last: bool) -> io::Result<Details> {
+        self.sum(last, Details::add)
+    }
+
+    fn sum<T: Default>(&self, last: bool, add: impl Fn(&mut T, Line)) -> io::Result<T> {
+        let mut sum = T::default();
         let mut session = String::new();
         let file = match File::open(&self.path) {
             Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(stats),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(sum),
             Err(e) => return Err(e),
         };
         for text in BufReader::new(file).split(b'\n') {
@@ -114,13 +185,13 @@ impl Journal {
             let Ok(line) = serde_json::from_slice::<Line>(&text?) else { continue };
             if last && line.session > session {
                 session.clone_from(&line.session);
-                stats = Stats::default();
+                sum = T::default();
             }
             if !last || line.session == session {
-                stats.add(line);
+                add(&mut sum, line);
             }
         }
-        Ok(stats)
+        Ok(sum)
     }
 
     /// Forgets all lines.
@@ -130,6 +201,21 @@ impl Journal {
             _ => Ok(()),
         }
     }
+}
+
+fn append(path: &Path, line: &Line) {
+    let append = || -> io::Result<()> {
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        let open = || OpenOptions::new().append(true).create(true).open(path);
+        let mut file: File = open().or_else(|_| {
+            std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
+            open()
+        })?;
+        file.write_all(&text)
+    };
+    // See the module's first lines.
+    let _ = append();
 }
 
 impl Stats {
@@ -162,14 +248,58 @@ mod tests {
         let line = Line { session: "1".into(), tool: "gcc".into(), thunk: true, ..Line::default() };
         journal.write(&Line { engine: Some("local".into()), cpu_us: 500_000, ..line.clone() });
         journal.write(&Line { session: "2".into(), memo: true, ..line.clone() });
-        journal.write(&Line { session: "2".into(), thunk: false, native: Some("stdin".into()), ..line });
+        let native = Line { session: "2".into(), thunk: false, native: Some("stdin".into()), ..line };
+        journal.write(&native);
+        for detail in ["-", "b", "a", "a"] {
+            journal.write(&Line { native: Some("input".into()), detail: Some(detail.into()), ..native.clone() });
+        }
         journal.write(&Line { session: "2".into(), miss: Some("a.h".into()), ..Line::default() });
         let all = journal.stats(false).unwrap();
-        assert_eq!((all.commands, all.thunks, all.memo_hits, all.executed["local"]), (3, 2, 1, 1));
+        assert_eq!((all.commands, all.thunks, all.memo_hits, all.executed["local"]), (7, 2, 1, 1));
         assert_eq!((all.native["stdin"], all.model_misses.clone(), all.cpu_s), (1, vec!["a.h".to_owned()], 0.5));
-        assert_eq!(journal.stats(true).unwrap().commands, 2);
+        assert_eq!(journal.stats(true).unwrap().commands, 6);
+        let details = journal.details(false).unwrap();
+        assert_eq!(details.of("input"), [("a", 2), ("-", 1), ("b", 1)]);
+        assert_eq!(details.of("stdin"), []);
         journal.reset().unwrap();
         assert_eq!(journal.stats(false).unwrap(), Stats::default());
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn seconds_have_six_places() {
+        let dir = std::env::temp_dir().join(format!("gg-journal-places-{}", std::process::id()));
+        let journal = Journal::open(&dir);
+        for us in [100_000, 200_000] {
+            journal.write(&Line { session: "1".into(), wall_us: us, cpu_us: us, ..Line::default() });
+        }
+        let stats = journal.stats(false).unwrap();
+        assert_eq!((stats.wall_s, stats.cpu_s), (0.3, 0.3), "not 0.30000000000000004");
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn gg_log_says_which_lines_there_are() {
+        assert_eq!(Log::parse(b""), Some(Log::Info));
+        assert_eq!(Log::parse(b"off"), Some(Log::Off));
+        assert_eq!(Log::parse(b"/a/file"), Some(Log::File(Path::new("/a/file"))));
+        assert_eq!([Log::parse(b"a/file"), Log::parse(b"verbose")], [None, None]);
+
+        let dir = std::env::temp_dir().join(format!("gg-journal-log-{}", std::process::id()));
+        let journal = Journal::open(&dir);
+        let other = dir.join("other/file");
+        let line = |tool: &str| Line { tool: tool.into(), anew: Some("why".into()), ..Line::default() };
+        let lines = |path: &Path| -> Vec<(String, Option<String>)> {
+            let text = std::fs::read_to_string(path).unwrap();
+            let lines = text.lines().map(|line| serde_json::from_str::<Line>(line).unwrap());
+            lines.map(|line| (line.tool, line.anew)).collect()
+        };
+        let why = || Some("why".to_owned());
+        for (tool, log) in [("o", Log::Off), ("i", Log::Info), ("d", Log::Debug), ("f", Log::File(&other))] {
+            journal.write_call(line(tool), log);
+        }
+        assert_eq!(lines(&journal.path), [("i".into(), None), ("d".into(), why()), ("f".into(), why())]);
+        assert_eq!(lines(&other), [("f".into(), why())]);
         std::fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -43,9 +43,11 @@ pub use gg_models::makes_thunks;
 /// Which `GG_DIR` is meant, where real tools, sockets and private directories are; here for the same reason.
 pub use gg_protocol::{SOCKET_VARIABLE, gg_dir, private_tmp, real_tool};
 pub use issued::Issued;
-pub use journal::{Journal, Stats};
+pub use journal::{Details, Journal, Log, Stats};
 pub use open::Opening;
 pub use session::{Audited, Described, Options, Session};
+pub use shapes::{Forgotten, forget as forget_verdicts};
+pub use sys::free_bytes;
 
 /// What sessions keep in a `GG_DIR` beside the store and can do without: directories of shards.
 pub fn caches(gg_dir: &std::path::Path) -> Vec<std::path::PathBuf> {

@@ -20,7 +20,7 @@ use crate::audit::{self, AuditPolicy, Finding, ThunkEnd};
 use crate::calls::{Call, Calls};
 use crate::hangup::Hangups;
 use crate::ingest::{Contents, Ingest};
-use crate::journal::{Journal, Line, Stats};
+use crate::journal::{Journal, Line, Log, Stats};
 use crate::place::place;
 use crate::shapes::{Shapes, Standing};
 use crate::world::{LiveWorld, Recall};
@@ -112,6 +112,8 @@ struct Known {
     /// What is kept of it is kept under this name.
     key: ValueName,
     fails: bool,
+    /// Why what is kept of it did not serve; none if it did.
+    anew: Option<String>,
 }
 
 /// What the thunk of a call is, for `gg describe` and the tests.
@@ -210,7 +212,11 @@ impl Session {
             }
         };
         line.wall_us = begun.elapsed().as_micros() as u64;
-        self.write(line);
+        // Nothing came of a call whose caller went away.
+        if line.native.as_deref() != Some("cancelled") {
+            self.tally.lock().unwrap_or_else(PoisonError::into_inner).add(line.clone());
+            self.journal.write_call(line, Log::of(request));
+        }
         Answer { reply, doubt }
     }
 
@@ -294,6 +300,7 @@ impl Session {
             return Err(native("unsealed", why.clone()));
         }
         let mut known = self.known(request, caller, false)?;
+        line.anew = known.anew.take();
         let standing = self.shapes.standing(&known.shape);
         if let Some(Standing::Disabled(why)) = standing {
             return Err(native("model-disabled", why));
@@ -326,6 +333,7 @@ impl Session {
         if matches!(forced.outcome, Outcome::CouldNotRun(_)) {
             // What the record of look-ups rests on may have been evicted from the store: look anew, once.
             known = self.known(request, caller, true)?;
+            line.anew = Some("its thunk could not be run".to_owned());
             name = known.thunk.name();
             self.note(&known.shape, &name)?;
             forced = self.force(&known.thunk, caller, false)?;
@@ -395,13 +403,19 @@ impl Session {
             stderr_is_tty: request.fds[2].kind == FdKind::Tty,
         };
         let key = self.calls.key(&request);
+        let mut why = "not known".to_owned();
         if !anew
             && let Some(call) = self.calls.get(&key)
             && let Ok(name) = call.thunk.parse::<ThunkName>()
-            && call.evidence.holds(&|path, stat| self.contents.current(path, stat))
-            && let Some(thunk) = self.contents.store.get_thunk(&name).map_err(SessionError::from)?
         {
-            return Ok(Known { request, thunk, shape: call.shape, key, fails: call.fails });
+            let changed = call.evidence.changed(&|path, stat| self.contents.current(path, stat));
+            why =
+                changed.as_ref().map_or("its thunk is gone".to_owned(), |path| format!("changed: {}", path.display()));
+            if changed.is_none()
+                && let Some(thunk) = self.contents.store.get_thunk(&name).map_err(SessionError::from)?
+            {
+                return Ok(Known { request, thunk, shape: call.shape, key, fails: call.fails, anew: None });
+            }
         }
         let world = LiveWorld::new(&self.recall, &self.hidden);
         let inference: Inference = match self.models.infer(&request, &world) {
@@ -415,7 +429,7 @@ impl Session {
         let call = Call { thunk: name.to_string(), shape: inference.shape.clone(), fails: false, evidence };
         let kept = self.calls.put(&key, &call);
         kept.map_err(|e| SessionError::io("keeping a call in", self.contents.store.root(), e))?;
-        Ok(Known { request, thunk, shape: inference.shape, key, fails: false })
+        Ok(Known { request, thunk, shape: inference.shape, key, fails: false, anew: Some(why) })
     }
 
     /// What the memo has, if all it names is in the store.

@@ -14,6 +14,20 @@ fn poll(set: &mut [libc::pollfd], timeout_ms: i32) {
     unsafe { libc::poll(set.as_mut_ptr(), set.len() as libc::nfds_t, timeout_ms) };
 }
 
+/// How many bytes are free for this user in the file system that a path is in, or would be.
+pub fn free_bytes(path: &Path) -> io::Result<u64> {
+    let there = path.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
+    let name = CString::new(there.as_os_str().as_bytes())?;
+    let mut stat = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the name ends in NUL, and the pointer is to a `statvfs` of this function
+    if unsafe { libc::statvfs(name.as_ptr(), stat.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call has succeeded and filled it in
+    let stat = unsafe { stat.assume_init() };
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
 /// Waits until `wake` can be read or the other end of one of the sockets has closed.
 pub(crate) fn wait_for_hangup(wake: RawFd, sockets: &[RawFd]) {
     let entry = |fd, events| libc::pollfd { fd, events, revents: 0 };

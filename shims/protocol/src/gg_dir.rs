@@ -3,24 +3,59 @@
 //! Knows nothing of what such a directory holds.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::sys;
 
-/// The directory with store, memo, configuration and logs: `GG_DIR` (from `cwd` when relative), else the nearest `.gg/`
-/// from `cwd` upward, else `$XDG_CACHE_HOME/gg`, else `$HOME/.cache/gg`; `None` where nothing names one.
+/// Why a call belongs to none.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NoGgDir {
+    /// The variable is set to this, which is no absolute path: every directory would have a store of its own.
+    NotAbsolute(OsString),
+    /// Nothing names one.
+    Nowhere,
+}
+
+impl fmt::Display for NoGgDir {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAbsolute(value) if value.is_empty() => {
+                f.write_str("GG_DIR is set but empty: set it to an absolute path, or unset it")
+            }
+            Self::NotAbsolute(value) => {
+                let value = value.to_string_lossy();
+                write!(f, "GG_DIR is {value:?}, not an absolute path: set it to one, or unset it")
+            }
+            Self::Nowhere => f.write_str("no place to work: set GG_DIR to an absolute path, or HOME, or run gg init"),
+        }
+    }
+}
+
+impl std::error::Error for NoGgDir {}
+
+/// The directory with store, memo, configuration and logs: `GG_DIR`, which has to be absolute, else the nearest `.gg/`
+/// from `cwd` upward, else `$XDG_CACHE_HOME/gg`, else `$HOME/.cache/gg`.
 ///
 /// A `.gg/` of another user is passed over: whoever owns it says which programs run. The result need not exist.
 /// `cwd` is absolute; `env` looks a variable up.
-pub fn gg_dir(cwd: &Path, env: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let env = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+///
+/// # Errors
+/// `GG_DIR` is relative or empty, or nothing names a directory.
+pub fn gg_dir(cwd: &Path, env: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, NoGgDir> {
+    if let Some(value) = env("GG_DIR") {
+        let dir = PathBuf::from(value);
+        return if dir.is_absolute() { Ok(dir) } else { Err(NoGgDir::NotAbsolute(dir.into_os_string())) };
+    }
+    let cache = |name: &str| env(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
     let owned = |path: &PathBuf| {
         std::fs::symlink_metadata(path).is_ok_and(|stat| stat.is_dir() && stat.uid() == sys::effective_uid())
     };
-    env("GG_DIR")
-        .map(|dir| cwd.join(dir))
-        .or_else(|| cwd.ancestors().map(|dir| dir.join(".gg")).find(owned))
-        .or_else(|| env("XDG_CACHE_HOME").filter(|dir| dir.is_absolute()).map(|dir| dir.join("gg")))
-        .or_else(|| env("HOME").filter(|dir| dir.is_absolute()).map(|dir| dir.join(".cache/gg")))
+    cwd.ancestors()
+        .map(|dir| dir.join(".gg"))
+        .find(owned)
+        .or_else(|| cache("XDG_CACHE_HOME").map(|dir| dir.join("gg")))
+        .or_else(|| cache("HOME").map(|dir| dir.join(".cache/gg")))
+        .ok_or(NoGgDir::Nowhere)
 }

@@ -8,7 +8,9 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use gg_protocol::real_tool::Finder;
-use gg_protocol::{Client, Error, Reply, Request, gg_dir, make_socket_dir, read_request, socket_path, write_reply};
+use gg_protocol::{
+    Client, Error, NoGgDir, Reply, Request, gg_dir, make_socket_dir, read_request, socket_path, write_reply,
+};
 
 fn executable(path: &Path) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -16,7 +18,7 @@ fn executable(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn dir_of(cwd: &Path, env: &[(&str, &Path)]) -> Option<PathBuf> {
+fn dir_of(cwd: &Path, env: &[(&str, &Path)]) -> Result<PathBuf, NoGgDir> {
     gg_dir(cwd, |name| env.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value)))
 }
 
@@ -25,27 +27,24 @@ fn gg_dir_is_the_first_that_is_named() {
     let temp = tempfile::tempdir().unwrap();
     let (src, cache, home) = (temp.path().join("p/src/deep"), temp.path().join("cache"), temp.path().join("home"));
     fs::create_dir_all(&src).unwrap();
-    let all = |gg: &'static str| {
-        [("GG_DIR", Path::new(gg)), ("XDG_CACHE_HOME", &cache), ("HOME", &home)].map(|(k, v)| (k, v.to_path_buf()))
-    };
-    let ask = |env: &[(&str, PathBuf)]| {
-        let env: Vec<(&str, &Path)> = env.iter().map(|(key, value)| (*key, value.as_path())).collect();
-        dir_of(&src, &env)
-    };
-    assert_eq!(ask(&all("/explicit")), Some("/explicit".into()));
-    assert_eq!(ask(&all("relative")), Some(src.join("relative")));
-    assert_eq!(ask(&all("")), Some(cache.join("gg")));
+    let caches: [(&str, &Path); 2] = [("XDG_CACHE_HOME", &cache), ("HOME", &home)];
+    let named = |gg: &str| dir_of(&src, &[&caches[..], &[("GG_DIR", Path::new(gg))]].concat());
+    assert_eq!(named("/explicit"), Ok("/explicit".into()));
+    assert_eq!(dir_of(&src, &caches), Ok(cache.join("gg")));
     fs::create_dir(temp.path().join("p/.gg")).unwrap();
-    assert_eq!(ask(&all("")), Some(temp.path().join("p/.gg")));
+    assert_eq!(dir_of(&src, &caches), Ok(temp.path().join("p/.gg")));
+    // neither is taken for something else
+    assert_eq!(named("some/where"), Err(NoGgDir::NotAbsolute("some/where".into())));
+    assert_eq!(named(""), Err(NoGgDir::NotAbsolute("".into())));
     fs::write(temp.path().join("p/src/.gg"), "a file is none").unwrap();
-    assert_eq!(ask(&all("")), Some(temp.path().join("p/.gg")));
+    assert_eq!(dir_of(&src, &caches), Ok(temp.path().join("p/.gg")));
     fs::remove_dir(temp.path().join("p/.gg")).unwrap();
-    assert_eq!(dir_of(&src, &[("HOME", &home)]), Some(home.join(".cache/gg")));
+    assert_eq!(dir_of(&src, &[("HOME", &home)]), Ok(home.join(".cache/gg")));
     assert_eq!(
         dir_of(&src, &[("XDG_CACHE_HOME", Path::new("not/absolute")), ("HOME", &home)]),
-        Some(home.join(".cache/gg"))
+        Ok(home.join(".cache/gg"))
     );
-    assert_eq!(dir_of(&src, &[]), None);
+    assert_eq!(dir_of(&src, &[]), Err(NoGgDir::Nowhere));
 }
 
 #[test]

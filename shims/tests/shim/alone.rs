@@ -63,7 +63,22 @@ fn a_tool_that_does_not_exist_is_named() {
     let output = place.command(place.shim("cc")).env("PATH", place.at("shims")).output().unwrap();
     assert_eq!((output.status.code(), output.stderr), (Some(127), b"cc: cc: not found on PATH\n".to_vec()));
     let output = place.command(env!("CARGO_BIN_EXE_gg-shim")).output().unwrap();
-    assert_eq!((output.status.code(), output.stderr), (Some(2), b"usage: gg-shim TOOL [ARG...]\n".to_vec()));
+    let usage = b"usage: gg-shim TOOL [ARG...] (gg-shim --help says more)\n";
+    assert_eq!((output.status.code(), output.stderr), (Some(2), usage.to_vec()));
+}
+
+#[test]
+fn gg_shim_says_what_it_is() {
+    let place = Place::new();
+    let output = place.command(env!("CARGO_BIN_EXE_gg-shim")).arg("--help").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+    for word in ["usage: gg-shim TOOL", "gg-cc", "gg stats", "GG_DISABLE"] {
+        assert!(text.contains(word), "no {word:?} in {text}");
+    }
+    // under a tool's name it is the tool's own
+    place.tool("gcc", "#!/bin/sh\necho gcc \"$@\"\n");
+    assert_eq!(place.command(place.shim("gg-gcc")).arg("--help").output().unwrap().stdout, b"gcc --help\n");
 }
 
 #[test]
@@ -118,6 +133,11 @@ fn without_a_gg_dir_too() {
     let program = place.tool("gg", "#!/bin/sh\nexit 0\n");
     let mut command = place.command(&shim);
     assert_eq!(command.env("GG_DIR", "/proc/none/gg").env("GG_PROGRAM", program).status().unwrap().code(), Some(6));
+    // one of whichever directory the call is made in is none
+    let mut command = place.command(&shim);
+    command.env("GG_DIR", "here").env("GG_PROGRAM", place.at("tools/gg"));
+    assert_eq!(command.status().unwrap().code(), Some(6));
+    assert!(!place.at("here").exists());
     let mut command = place.command(&shim);
     command.env_remove("GG_DIR").env_remove("HOME").env_remove("XDG_CACHE_HOME");
     assert_eq!(command.status().unwrap().code(), Some(6));

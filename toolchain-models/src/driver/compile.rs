@@ -174,7 +174,7 @@ fn flag(arg: &OsString, parsed: &mut Arguments) -> Result<(), Reason> {
         bytes => {
             let known =
                 option::find(bytes).ok_or_else(|| Reason::new(ReasonKind::UnknownOption, arg.to_string_lossy()))?;
-            if let Effect::Unmodelled(kind) = known.effect {
+            if let Effect::Unmodelled(kind) | Effect::Asks(kind) = known.effect {
                 return Err(Reason::new(kind, arg.to_string_lossy()));
             }
             if let Some(standard) = bytes.strip_prefix(b"-std=") {

@@ -27,9 +27,11 @@ pub(crate) enum Effect {
     Planned,
     /// It asks for something that is not modelled.
     Unmodelled(ReasonKind),
+    /// Without an input it asks the driver about itself, as configure scripts do; beside one it is this.
+    Asks(ReasonKind),
 }
 
-use Effect::{Planned, Unmodelled};
+use Effect::{Asks, Planned, Unmodelled};
 use Kind::{Flag, Joined, JoinedOrSeparate, Separate};
 
 /// One row.
@@ -46,6 +48,9 @@ macro_rules! table {
 const VERSION: Effect = Unmodelled(ReasonKind::ProbeVersion);
 const PRINT: Effect = Unmodelled(ReasonKind::ProbePrint);
 const NO: Effect = Unmodelled(ReasonKind::UnmodelledOption);
+const VERBOSE: Effect = Asks(ReasonKind::UnmodelledOption);
+/// Options by which other compilers tell their version. gcc knows none of them.
+const FOREIGN: Effect = Asks(ReasonKind::UnknownOption);
 const LTO: Effect = Unmodelled(ReasonKind::Lto);
 
 /// Sorted bytewise. The longest name that spells the argument wins, so families stand as short `Joined` rows.
@@ -62,7 +67,7 @@ pub(crate) static DRIVER: &[Opt] = table! {
     "--sysroot" Separate Planned;
     "--sysroot=" Joined Planned;
     "--target-help" Flag VERSION;
-    "--verbose" Flag VERSION;
+    "--verbose" Flag VERBOSE;
     "--version" Flag VERSION;
     "-A" JoinedOrSeparate Planned;
     "-B" JoinedOrSeparate Planned;
@@ -95,6 +100,7 @@ pub(crate) static DRIVER: &[Opt] = table! {
     "-Tdata" JoinedOrSeparate Planned;
     "-Ttext" JoinedOrSeparate Planned;
     "-U" JoinedOrSeparate Planned;
+    "-V" Flag FOREIGN;
     "-W" Joined Planned;
     "-Wa," Joined Planned;
     "-Wl," Joined Planned;
@@ -189,6 +195,7 @@ pub(crate) static DRIVER: &[Opt] = table! {
     "-pipe" Flag Planned;
     "-print-" Joined PRINT;
     "-pthread" Flag Planned;
+    "-qversion" Flag FOREIGN;
     "-r" Flag Planned;
     "-rdynamic" Flag Planned;
     "-remap" Flag NO;
@@ -215,7 +222,8 @@ pub(crate) static DRIVER: &[Opt] = table! {
     "-trigraphs" Flag Planned;
     "-u" JoinedOrSeparate Planned;
     "-undef" Flag Planned;
-    "-v" Flag VERSION;
+    "-v" Flag VERBOSE;
+    "-version" Flag FOREIGN;
     "-w" Flag Planned;
     "-wrapper" Separate NO;
     "-x" JoinedOrSeparate Planned;
@@ -246,9 +254,11 @@ pub(crate) fn find(arg: &[u8]) -> Option<&'static Opt> {
     DRIVER.iter().filter(spells).max_by_key(|opt| opt.name.len())
 }
 
-/// Goes through the arguments (`@file`s expanded). The first option that no model covers is the reason to run the real tool.
+/// Goes through the arguments (`@file`s expanded). The first option that no model covers is the reason to run the real
+/// tool; one that may ask the driver about itself only if there is no other.
 pub(crate) fn parse(args: &[OsString]) -> Result<Parsed, Reason> {
     let mut parsed = Parsed::default();
+    let mut asks: Option<(ReasonKind, &OsString)> = None;
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let bytes = arg.as_bytes();
@@ -263,8 +273,10 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Parsed, Reason> {
         }
         let unknown = || Reason::new(ReasonKind::UnknownOption, arg.to_string_lossy());
         let opt = find(bytes).ok_or_else(unknown)?;
-        if let Unmodelled(kind) = opt.effect {
-            return Err(Reason::new(kind, arg.to_string_lossy()));
+        match opt.effect {
+            Planned => {}
+            Unmodelled(kind) => return Err(Reason::new(kind, arg.to_string_lossy())),
+            Asks(kind) => asks = asks.or(Some((kind, arg))),
         }
         let joined = &bytes[opt.name.len().min(bytes.len())..];
         let value: &OsStr = match opt.kind {
@@ -290,6 +302,10 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Parsed, Reason> {
         if opt.name == "-o" && (value == "-" || value.is_empty()) {
             return Err(Reason::new(ReasonKind::Stdout, "-o -"));
         }
+    }
+    if let Some((beside_input, arg)) = asks {
+        let kind = if parsed.operands.is_empty() { ReasonKind::ProbeVersion } else { beside_input };
+        return Err(Reason::new(kind, arg.to_string_lossy()));
     }
     Ok(parsed)
 }
@@ -338,6 +354,17 @@ mod tests {
         let kind =
             |args: &[&str]| parse(&args.iter().map(OsString::from).collect::<Vec<_>>()).map_err(|reason| reason.kind);
         assert_eq!(kind(&["--version"]), Err(ReasonKind::ProbeVersion));
+        for alone in ["-v", "--verbose", "-V", "-qversion", "-version"] {
+            assert_eq!(kind(&[alone]), Err(ReasonKind::ProbeVersion), "{alone}");
+            assert_eq!(kind(&[alone, "-O2"]), Err(ReasonKind::ProbeVersion), "{alone}");
+        }
+        // gcc compiles, and says how
+        assert_eq!(kind(&["-v", "-c", "a.c"]), Err(ReasonKind::UnmodelledOption));
+        assert_eq!(kind(&["-o", "a", "a.o", "--verbose"]), Err(ReasonKind::UnmodelledOption));
+        assert_eq!(kind(&["-v", "a.c", "--version"]), Err(ReasonKind::ProbeVersion));
+        assert_eq!(kind(&["-v", "-E", "-"]), Err(ReasonKind::Stdin));
+        // gcc refuses
+        assert_eq!(kind(&["-V", "-c", "a.c"]), Err(ReasonKind::UnknownOption));
         assert_eq!(kind(&["-print-prog-name=ld"]), Err(ReasonKind::ProbePrint));
         assert_eq!(kind(&["-c", "-"]), Err(ReasonKind::Stdin));
         assert_eq!(kind(&["-qunknown"]), Err(ReasonKind::UnknownOption));

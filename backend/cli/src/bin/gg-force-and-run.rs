@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     };
     let rest: Vec<OsString> = args.collect();
     if let Err(e) = gg_cli::force_in_place(&file) {
-        eprintln!("gg-force-and-run: {}: {e:#}", file.display());
+        eprintln!("gg-force-and-run: {}: {}", file.display(), gg_cli::said(&e));
         return ExitCode::from(126);
     }
     // The kernel handed over a path that may lack a slash only if the file was named so: never look on PATH.

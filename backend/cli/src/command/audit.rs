@@ -1,5 +1,6 @@
 //! `gg audit CMD…`: one call both ways.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStringExt;
@@ -7,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use gg_force::trace::Exit;
+use gg_force::trace::{AccessKind, Exit, Trace};
 use gg_protocol::Request;
 
 use crate::workplace::Workplace;
@@ -45,9 +46,33 @@ pub(crate) fn run(command: &[OsString]) -> Result<ExitCode> {
     if !audited.finding.differences.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
+    if let Some(trace) = &audited.trace {
+        let (read, written) = counts(trace);
+        eprintln!("gg audit: no difference: {read} files read, {written} written");
+    }
     Ok(match audited.trace.map(|trace| trace.exit) {
         Some(Exit::Code(code)) => ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)),
         Some(Exit::Signal(signal)) => ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
         None => ExitCode::SUCCESS,
     })
+}
+
+/// How many files the tool read, or ran, and how many it wrote.
+fn counts(trace: &Trace) -> (usize, usize) {
+    let count = |of: fn(&AccessKind) -> bool| {
+        let found = trace.accesses.iter().filter(|access| access.found && of(&access.kind));
+        found.map(|access| &access.path).collect::<HashSet<_>>().len()
+    };
+    let read = |kind: &AccessKind| matches!(kind, AccessKind::Read | AccessKind::Exec);
+    (count(read), count(|kind| matches!(kind, AccessKind::Write)))
+}
+
+/// `gg audit --forget`.
+pub(crate) fn forget() -> Result<()> {
+    let place = Workplace::here()?;
+    let gg_dir = place.gg_dir.display();
+    let gone = gg_session::forget_verdicts(&place.gg_dir)
+        .with_context(|| format!("forgetting the verdicts of audits in {gg_dir}"))?;
+    println!("forgot {} verdicts in {gg_dir}, {} of them against a model", gone.sound + gone.disabled, gone.disabled);
+    Ok(())
 }

@@ -1,11 +1,12 @@
 //! `gg describe`: a thunk, for people or for programs.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
+use gg_protocol::real_tool::{DEFAULT_PATH, Finder};
 use gg_session::Issued;
 use gg_store::LocalStore;
 use gg_thunk::{Node, OutputName, Thunk, ThunkName, TreeName, Writes};
@@ -17,16 +18,23 @@ use crate::workplace::Workplace;
 
 pub(crate) fn run(args: &Describe) -> Result<()> {
     let place = Workplace::here()?;
+    let what = what(args)?;
     let store = place.store()?;
-    let (name, thunk) = match &args.target {
-        None => {
-            let request = super::audit::request(&args.command)?;
+    let (name, thunk) = match what {
+        What::Command(command) => {
+            let request = super::audit::request(command)?;
             let described = place.session()?.describe(&request);
             let described = described.map_err(|reason| anyhow!("the real tool would run natively: {reason}"))?;
             (described.name, described.thunk)
         }
-        Some(target) => {
-            let name = named(target, &place)?;
+        What::Thunk(name) => {
+            let thunk = store.get_thunk(&name)?.with_context(|| format!("{name} is not in this GG_DIR"))?;
+            (name, thunk)
+        }
+        What::File(file) => {
+            let object = placeholder(file, &Issued::open(&place.gg_dir));
+            let hint = "the thunk of a command is told by: gg describe -- COMMAND...";
+            let name = object.map_err(|e| anyhow!("{}; {hint}", crate::said(&e)))?.thunk;
             let thunk = store.get_thunk(&name)?.with_context(|| format!("{name} is not in this GG_DIR"))?;
             (name, thunk)
         }
@@ -40,16 +48,43 @@ pub(crate) fn run(args: &Describe) -> Result<()> {
     Ok(())
 }
 
-fn named(target: &OsStr, place: &Workplace) -> Result<ThunkName> {
-    if let Some(text) = target.to_str().filter(|text| text.starts_with('T')) {
-        if let Ok(object) = text.parse::<OutputName>() {
-            return Ok(object.thunk);
-        }
-        if let Ok(name) = text.parse() {
-            return Ok(name);
-        }
+/// What is to be described.
+enum What<'a> {
+    Thunk(ThunkName),
+    File(&'a Path),
+    Command(&'a [OsString]),
+}
+
+/// A command needs its `--` only where it could be a file or a name.
+fn what(args: &Describe) -> Result<What<'_>> {
+    let Some((first, rest)) = args.target.split_first() else { return Ok(What::Command(&args.command)) };
+    let file = Path::new(first);
+    let what = match name(first) {
+        Some(name) => What::Thunk(name),
+        None if file.exists() => What::File(file),
+        None if on_path(first)? => return Ok(What::Command(&args.target)),
+        None => bail!("{}: no such file, and no such command on PATH", file.display()),
+    };
+    if let Some(more) = rest.first() {
+        let (first, more) = (file.display(), more.display());
+        bail!("{first} is described alone, without {more}; if it is a command: gg describe -- {first} {more} ...");
     }
-    Ok(placeholder(Path::new(target), &Issued::open(&place.gg_dir))?.thunk)
+    Ok(what)
+}
+
+fn on_path(command: &OsStr) -> Result<bool> {
+    let cwd = std::env::current_dir().context("the current directory")?;
+    let path = std::env::var_os("PATH");
+    let path = path.as_ref().map_or(DEFAULT_PATH, |path| path.as_bytes());
+    let bytes = command.as_bytes();
+    let tool = bytes.strip_prefix(b"gg-").unwrap_or(bytes);
+    Ok(Finder::new(&cwd, None).find(tool, path).is_some())
+}
+
+/// The thunk that is named, by itself or by an output of it.
+fn name(text: &OsStr) -> Option<ThunkName> {
+    let text = text.to_str().filter(|text| text.starts_with('T'))?;
+    text.parse::<OutputName>().map(|object| object.thunk).ok().or_else(|| text.parse().ok())
 }
 
 /// The tree flattened, sorted by path; a directory only where it is empty.

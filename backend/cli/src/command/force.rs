@@ -48,7 +48,11 @@ impl Target {
 pub(crate) fn placeholder(path: &Path, issued: &Issued) -> Result<OutputName> {
     let file = || path.display().to_string();
     let text = std::fs::read(path).with_context(|| format!("reading {}", file()))?;
-    let object = Placeholder::decode(&text).with_context(|| format!("{} holds no placeholder", file()))?.object;
+    let object = match Placeholder::decode(&text) {
+        Ok(placeholder) => placeholder.object,
+        Err(gg_thunk::Error::Malformed { what: "placeholder", why }) => bail!("{} holds no placeholder: {why}", file()),
+        Err(e) => bail!("{} holds no placeholder: {e}", file()),
+    };
     if !issued.has(&object) {
         bail!("{}: this GG_DIR never issued the placeholder {object}; set GG_DIR to the one that did", file());
     }
@@ -70,7 +74,7 @@ pub(crate) fn run(targets: &[OsString], jobs: Option<usize>, keep_going: bool) -
     let mut code = ExitCode::SUCCESS;
     for (target, forced) in targets.iter().zip(&all) {
         if let Err(e) = settle(&store, target, forced) {
-            eprintln!("gg force: {e:#}");
+            eprintln!("gg force: {}", crate::said(&e));
             code = ExitCode::FAILURE;
         }
     }

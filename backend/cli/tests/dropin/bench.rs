@@ -121,6 +121,13 @@ impl Bench {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
+    /// What a `gg` command that goes well says.
+    pub fn say(&self, args: &[&str]) -> String {
+        let output = self.command(self.at("bin/gg")).args(args).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     pub fn reset_stats(&self) {
         assert!(self.command(self.at("bin/gg")).args(["stats", "--reset"]).status().unwrap().success());
     }
