@@ -59,7 +59,12 @@ fn strings_that_are_raw_and_strings_that_are_not() {
 #[test]
 fn trigraphs() {
     let bench = bench(&[("a.c", &format!("const char *s = \"??/\" /*\";\n{ASKS}//*/\n"))]);
-    assert_eq!(bench.reason("gcc -std=c11 -c a.c"), "footprint");
+    for options in ["-std=c11", "-ansi", "-trigraphs", "-std=c11 -fno-builtin"] {
+        assert_eq!(bench.reason(&format!("gcc {options} -c a.c")), "footprint", "{options}");
+    }
+    bench.write("b.c", "/* what??/ */\nint b;\n");
+    bench.agrees("gcc -c b.c");
+    bench.agrees("gcc -std=gnu11 -c b.c");
 }
 
 #[test]

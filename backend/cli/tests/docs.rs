@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use gg_models::ReasonKind;
 
 const PAGE: &str = include_str!("../../../docs/commands/gg-cc.md");
-const SESSION: &str = include_str!("../../session/src/session.rs");
+const SESSION: &str =
+    concat!(include_str!("../../session/src/session.rs"), include_str!("../../session/src/session/audited.rs"));
 
 /// The names in the first column of the table of reasons.
 fn documented() -> BTreeSet<&'static str> {

@@ -82,9 +82,16 @@ struct Arguments {
     assembly: bool,
     /// The value of `-std=`.
     standard: Option<OsString>,
+    /// `-trigraphs`.
+    trigraphs: bool,
 }
 
 impl Arguments {
+    /// Whether trigraphs may be replaced: in the strict standards (some of the latest have none), or where they are asked for.
+    fn has_trigraphs(&self) -> bool {
+        self.trigraphs || self.standard.as_ref().is_some_and(|standard| !standard.as_bytes().starts_with(b"gnu"))
+    }
+
     /// How the sources are read. Raw strings are known to C++ from 2011 on and to GNU C from 1999 on (`lang_defaults` in
     /// cpplib); the last `-std=` counts.
     fn flavour(&self, exe: &Path) -> Flavour {
@@ -177,6 +184,7 @@ fn flag(arg: &OsString, parsed: &mut Arguments) -> Result<(), Reason> {
             if let Effect::Unmodelled(kind) | Effect::Asks(kind) = known.effect {
                 return Err(Reason::new(kind, arg.to_string_lossy()));
             }
+            parsed.trigraphs |= bytes == b"-trigraphs";
             if let Some(standard) = bytes.strip_prefix(b"-std=") {
                 parsed.standard = Some(OsStr::from_bytes(standard).to_owned());
             } else if bytes == b"-ansi" {
@@ -205,6 +213,7 @@ pub(crate) fn add(
     let reached = if args.preprocessed {
         // Nothing is included, but the rest still counts.
         let chain = Chain::default();
+        // In what is preprocessed trigraphs have been replaced.
         let walk = Walk::new(headers, builder.world, &builder.req.cwd, &chain, args.flavour(exe));
         walk.alone(Path::new(&main))?
     } else {
@@ -253,6 +262,7 @@ fn headers_of(
     let forced: Vec<&OsStr> = args.forced.iter().map(OsString::as_os_str).collect();
     let walk = || {
         let mut walk = Walk::new(headers, builder.world, cwd, chain, flavour);
+        walk.trigraphs = args.has_trigraphs();
         walk.define(&args.defined).map(|()| walk)
     };
     let mut reached = walk()?.run(main, &forced)?;

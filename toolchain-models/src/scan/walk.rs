@@ -47,6 +47,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) cwd: &'a Path,
     pub(crate) chain: &'a Chain,
     pub(crate) flavour: Flavour,
+    /// Whether trigraphs are replaced.
+    pub(crate) trigraphs: bool,
     macros: Macros,
     /// Includes by a macro's name, and whether a precompiled form may be taken there.
     by_name: Vec<(Rc<Hit>, ByName, bool)>,
@@ -76,7 +78,7 @@ impl<'a> Walk<'a> {
         flavour: Flavour,
     ) -> Self {
         let (macros, by_name, reached, seen, found, queue) = Default::default();
-        Self { headers, world, cwd, chain, flavour, macros, by_name, reached, seen, found, queue }
+        Self { headers, world, cwd, chain, flavour, trigraphs: false, macros, by_name, reached, seen, found, queue }
     }
 
     /// Takes in what `-D` options define, given as the options' values.
@@ -231,7 +233,8 @@ impl<'a> Walk<'a> {
 
     /// What a file says, but for its includes and for what it is as a file.
     fn take_in(&mut self, lexed: &Lexed, path: &Path) -> Result<(), Reason> {
-        if let Some(why) = lexed.unclear {
+        let trigraph = (lexed.trigraph && self.trigraphs).then_some("a trigraph for a backslash");
+        if let Some(why) = lexed.unclear.or(trigraph) {
             return Err(Reason::new(ReasonKind::Footprint, format!("{}: {why}", path.display())));
         }
         self.macros.add(lexed);

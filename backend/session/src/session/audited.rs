@@ -1,0 +1,172 @@
+//! A call that the real tool makes too, under the tracer, and what follows from a difference.
+//!
+//! Knows nothing of how a thunk came about.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use gg_force::{Outcome, trace};
+use gg_protocol::{Reply, Request};
+use gg_thunk::Thunk;
+
+use super::{Known, MOST_MESSAGES, NO_TOOL, Session, Stop, native, one_file, real_env};
+use crate::audit::{self, Finding, ThunkEnd};
+use crate::journal::Line;
+use crate::{SessionError, sys};
+
+/// What `gg audit` tells.
+pub struct Audited {
+    /// The reason, if the call runs natively and there is nothing to hold against it.
+    pub native: Option<String>,
+    /// The differences.
+    pub finding: Finding,
+    /// What the real tool did, if it was run.
+    pub trace: Option<trace::Trace>,
+}
+
+impl Session {
+    /// Runs a call both ways and tells the differences. The real tool's result is what stays.
+    pub fn audit(&self, request: &Request) -> Result<Audited, SessionError> {
+        let known = match self.known(request, None, false) {
+            Ok(known) => known,
+            Err(stop) => {
+                let reason = match stop {
+                    Stop::NoTool => NO_TOOL.to_owned(),
+                    Stop::Native { kind, detail } => format!("{kind}: {detail}"),
+                };
+                return Ok(Audited { native: Some(reason), finding: Finding::default(), trace: None });
+            }
+        };
+        self.note(&known.shape, &known.thunk.name())?;
+        let forced = self.force(&known.thunk, None, true)?;
+        let end = match &forced.outcome {
+            Outcome::Done(record) => ThunkEnd::Done(record),
+            Outcome::Failed { exit, stderr, .. } => ThunkEnd::Failed { exit: exit.to_string(), stderr },
+            other => {
+                let native = Some(format!("engine: {other:?}"));
+                return Ok(Audited { native, finding: Finding::default(), trace: None });
+            }
+        };
+        let before = audit::Before::look(&known.thunk);
+        let trace = match self.trace(request, None, &known) {
+            Ok(trace) => trace,
+            Err(Stop::Native { kind, detail }) => {
+                let native = Some(format!("{kind}: {detail}"));
+                return Ok(Audited { native, finding: Finding::default(), trace: None });
+            }
+            Err(Stop::NoTool) => {
+                return Ok(Audited { native: Some(NO_TOOL.to_owned()), finding: Finding::default(), trace: None });
+            }
+        };
+        let finding = audit::compare(&self.contents.store, &known.thunk, &end, &trace, &known.request.exe, &before)?;
+        if !finding.differences.is_empty() {
+            self.disable(&known.shape, &finding.to_string(), &String::from_utf8_lossy(&request.tool));
+        }
+        Ok(Audited { native: None, finding, trace: Some(trace) })
+    }
+
+    /// Runs the real tool under the tracer; its result is what stands. Once it has run, nothing may make it run again
+    /// that would not give the same: an archive would hold the member twice.
+    pub(super) fn deliver_audited(
+        &self,
+        request: &Request,
+        caller: Option<&UnixStream>,
+        known: &Known,
+        end: &ThunkEnd<'_>,
+        line: &mut Line,
+    ) -> Result<Reply, Stop> {
+        let repeatable = !self.changes_inputs(&known.thunk)?;
+        if caller.is_some_and(sys::is_hung_up) {
+            return Err(native("cancelled", ""));
+        }
+        let before = audit::Before::look(&known.thunk);
+        let traced = self.trace(request, caller, known);
+        if caller.is_some_and(sys::is_hung_up) {
+            // The run was cut short, or make has removed what it made: nothing can be held against that.
+            if !traced.is_ok_and(|trace| trace.exit.success()) {
+                before.remove_changed();
+            }
+            return Err(native("cancelled", ""));
+        }
+        let trace = traced?;
+        line.audited = true;
+        line.thunk = matches!(end, ThunkEnd::Done(_));
+        line.native = (!line.thunk).then(|| "thunk-failed".to_owned());
+        let tool = String::from_utf8_lossy(&request.tool).into_owned();
+        match audit::compare(&self.contents.store, &known.thunk, end, &trace, &known.request.exe, &before) {
+            Ok(finding) if !finding.differences.is_empty() => self.disable(&known.shape, &finding.to_string(), &tool),
+            // A run that failed shows too little of the model to call it sound.
+            Ok(_) if matches!(end, ThunkEnd::Done(_)) && trace.exit.success() => {
+                if let Err(e) = self.shapes.sound(&known.shape) {
+                    line.detail = Some(format!("the audit is not kept: {e}"));
+                }
+            }
+            Ok(_) => {}
+            Err(e) => line.detail = Some(format!("not compared: {e}")),
+        }
+        if matches!(end, ThunkEnd::Failed { .. }) && matches!(trace.exit, trace::Exit::Code(status) if status != 0) {
+            let _ = self.calls.note(&known.key, true);
+        }
+        let messages = known.request.stderr_is_tty && !trace.stderr.is_empty();
+        let long = trace.stdout.len().saturating_add(trace.stderr.len()) as u64 > MOST_MESSAGES;
+        let mixed = one_file(request) && !trace.stdout.is_empty() && !trace.stderr.is_empty();
+        match trace.exit {
+            _ if repeatable && mixed => Err(native("interleaved-messages", "")),
+            _ if repeatable && (messages || long) => Err(native("terminal-messages", "")),
+            // The caller has to die of it too.
+            trace::Exit::Signal(_) if repeatable => Err(native("signal", "")),
+            trace::Exit::Code(status) => Ok(Reply::Done { status, stdout: trace.stdout, stderr: trace.stderr }),
+            // As a shell puts it.
+            trace::Exit::Signal(signal) => {
+                Ok(Reply::Done { status: 128 + signal, stdout: trace.stdout, stderr: trace.stderr })
+            }
+        }
+    }
+
+    /// Whether a file that the thunk writes is one that it reads: then it cannot be run twice.
+    fn changes_inputs(&self, thunk: &Thunk) -> Result<bool, SessionError> {
+        let inputs = audit::flatten(&self.contents.store, &thunk.root)?;
+        let path = |output: &gg_thunk::Output| PathBuf::from(OsStr::from_bytes(&output.path));
+        Ok(thunk.outputs.iter().any(|output| inputs.contains_key(&path(output))))
+    }
+
+    /// Runs the real tool under the tracer, while its caller is there.
+    fn trace(&self, request: &Request, caller: Option<&UnixStream>, known: &Known) -> Result<trace::Trace, Stop> {
+        let env = real_env(request, &known.request.cwd);
+        let command = trace::TraceCommand {
+            exe: known.request.exe.clone(),
+            argv: known.request.argv.clone(),
+            env: env.into_iter().map(|(k, v)| (OsString::from_vec(k), OsString::from_vec(v))).collect(),
+            cwd: known.request.cwd.clone(),
+            umask: known.request.umask,
+        };
+        let stop = trace::Stop::new();
+        let gone = stop.clone();
+        let _watch = caller.map(|socket| self.hangups.on_hangup(socket, move || gone.stop()));
+        let traced = trace::run(&command, &stop).map_err(|e| native("tracer", e.to_string()))?;
+        // It was killed for its caller's sake: that says nothing of the model.
+        if stop.is_asked() { Err(native("cancelled", "")) } else { Ok(traced) }
+    }
+
+    /// The model is no longer believed for this shape, nor is what it gave.
+    pub(super) fn disable(&self, shape: &str, why: &str, tool: &str) {
+        let miss = match self.shapes.disable(shape, why) {
+            Ok(thunks) => {
+                for thunk in thunks {
+                    if let Err(e) = self.memo.remove(&thunk) {
+                        self.miss(format!("{tool}: cannot drop {thunk} from the memo: {e}"));
+                    }
+                }
+                format!("{tool}: {why}")
+            }
+            Err(e) => format!("{tool}: {why} (not kept: {e})"),
+        };
+        self.miss(miss);
+    }
+
+    fn miss(&self, miss: String) {
+        self.write(Line { session: self.name.clone(), miss: Some(miss), ..Line::default() });
+    }
+}
