@@ -41,11 +41,11 @@ pub(crate) fn handle(pid: libc::pid_t) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
-/// Kills the process of a [`handle`], if it still runs.
-pub(crate) fn kill_by_handle(process: BorrowedFd<'_>) {
+/// Asks the process of a [`handle`] to end, if it still runs, so that it can clear up what it has half done.
+pub(crate) fn end_by_handle(process: BorrowedFd<'_>) {
     let no_info = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: a null pointer stands for the information that kill(2) would give. One that is gone needs no kill.
-    let _ = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, no_info, 0) };
+    let _ = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGTERM, no_info, 0) };
 }
 
 /// Ends this process at once, running nothing that was registered for its end.

@@ -22,12 +22,12 @@ impl Stop {
         Stop::default()
     }
 
-    /// Makes the request: the command is killed, and all it started with it.
+    /// Makes the request: the command gets SIGTERM, and what it started is killed when it has ended.
     pub fn stop(&self) {
         let mut standing = self.standing();
         standing.asked = true;
         if let Some(command) = &standing.command {
-            process::kill_by_handle(command.as_fd());
+            process::end_by_handle(command.as_fd());
         }
     }
 
@@ -44,7 +44,7 @@ impl Stop {
         if standing.asked
             && let Some(command) = &standing.command
         {
-            process::kill_by_handle(command.as_fd());
+            process::end_by_handle(command.as_fd());
         }
     }
 
