@@ -12,7 +12,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
-use gg_store::LocalStore;
+use gg_store::{LocalStore, Store as _};
 use gg_thunk::{Bytes, FileNode, Node, ObjectName, Timestamp, Tree, TreeName, ValueName};
 
 use crate::error::{Doing, ExecError};
@@ -224,7 +224,7 @@ impl Layout {
         let Kind { object, mode, .. } = kind;
         let large = self.large == Large::Mounted && object.len() >= LARGE_BYTES;
         if large && leaf.mtime.is_none() {
-            if !place.did(std::fs::exists(self.store.object_path(&object)))? {
+            if !self.store.contains(&object)? {
                 return Err(ExecError::NoObject { name: object, path: place.shown() });
             }
             place.did(file::create(dir, name, mode).map(drop))?;

@@ -66,6 +66,14 @@ impl Root {
         })
     }
 
+    /// Whether all that the entry shows is still what it was when it was prepared.
+    pub fn still_holds(&self, entry: &Entry) -> Result<bool, ExecError> {
+        match (self, entry) {
+            (Root::Namespaces(root), Entry::Namespaces(mounts)) => root.still_holds(mounts),
+            _ => Ok(true),
+        }
+    }
+
     /// Removes what the last thunk's steps wrote; no process of theirs may be left.
     pub fn clean(&mut self) -> Result<(), ExecError> {
         match self {

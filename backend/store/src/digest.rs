@@ -14,6 +14,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use crate::error::AtPath;
 use crate::identity::{Identity, Observed};
 use crate::local::open_regular;
+use crate::pin;
 use crate::{LocalStore, Result, Store, StoreError};
 
 use log::Log;
@@ -124,9 +125,16 @@ impl DigestCache {
             let file = open_regular(path)?;
             let observed = Observed::now(&file);
             let before = Identity::of(&file.metadata().at(path)?);
-            let name = store.put_from(&file, path)?;
+            let stands = pin::may_stand(path, before.size);
+            let name = if stands { store.name_of(&file, path)? } else { store.put_from(&file, path)? };
             let after = file.metadata().at(path)?;
             if before == Identity::of(&after) && name.len() == before.size {
+                if stands && observed.settles(&before) {
+                    store.pin(&name, path, before)?;
+                } else if stands {
+                    // So young that a change would not show.
+                    store.put_from(&file, path)?;
+                }
                 // A log that cannot be written costs another reading, no more.
                 let _ = self.put(&before, name, observed);
                 return Ok(Ingested::new(name, &after, true));

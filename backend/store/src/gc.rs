@@ -55,7 +55,7 @@ impl LocalStore {
         let layout = self.layout();
         let mut report = GcReport { swept_files: temp::sweep(&layout.tmp).at(&layout.tmp)?, ..GcReport::default() };
         let mut candidates = Vec::new();
-        for dir in [&layout.objects, &layout.memo].into_iter().chain(caches) {
+        for dir in [&layout.objects, &layout.memo, &layout.pins].into_iter().chain(caches) {
             for path in layout::files_in_shards(dir).at(dir)? {
                 if let Some(candidate) = Candidate::look(path)? {
                     report.files += 1;

@@ -12,6 +12,7 @@ pub(crate) struct Layout {
     pub(crate) root: PathBuf,
     pub(crate) objects: PathBuf,
     pub(crate) memo: PathBuf,
+    pub(crate) pins: PathBuf,
     pub(crate) tmp: PathBuf,
     pub(crate) quarantine: PathBuf,
     pub(crate) digests: PathBuf,
@@ -26,6 +27,7 @@ impl Layout {
             root: root.to_owned(),
             objects: root.join("objects"),
             memo: root.join("memo"),
+            pins: root.join("pins"),
             tmp: root.join("tmp"),
             quarantine: root.join("quarantine"),
             digests: root.join("digests"),
@@ -36,8 +38,12 @@ impl Layout {
     }
 
     /// The directories that a store consists of, parents first.
-    pub(crate) fn directories(&self) -> [&Path; 7] {
-        [&self.objects, &self.memo, &self.tmp, &self.quarantine, &self.digests, &self.run, &self.leases]
+    pub(crate) fn directories(&self) -> [&Path; 8] {
+        [&self.objects, &self.memo, &self.pins, &self.tmp, &self.quarantine, &self.digests, &self.run, &self.leases]
+    }
+
+    pub(crate) fn pin_file(&self, name: &ValueName) -> PathBuf {
+        sharded(&self.pins, name.digest(), &name.to_string())
     }
 
     pub(crate) fn memo_file(&self, name: &ThunkName) -> PathBuf {
@@ -48,6 +54,8 @@ impl Layout {
 /// Which object is meant: its file and what it must hash to.
 #[derive(Debug)]
 pub(crate) struct Key {
+    /// The value, if it is one: a file elsewhere may stand for it.
+    pub(crate) value: Option<ValueName>,
     pub(crate) path: PathBuf,
     pub(crate) digest: [u8; 32],
     pub(crate) len: u64,
@@ -56,6 +64,7 @@ pub(crate) struct Key {
 impl Key {
     pub(crate) fn of_value(layout: &Layout, name: &ValueName) -> Key {
         Key {
+            value: Some(*name),
             path: sharded(&layout.objects, name.digest(), &name.to_string()),
             digest: *name.digest(),
             len: name.len(),
@@ -64,6 +73,7 @@ impl Key {
 
     pub(crate) fn of_thunk(layout: &Layout, name: &ThunkName) -> Key {
         Key {
+            value: None,
             path: sharded(&layout.objects, name.digest(), &name.to_string()),
             digest: *name.digest(),
             len: name.len(),

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `objects/xx/V…`, `objects/xx/T…` | values (trees are values) and thunks; `xx` is the first byte of the digest in hexadecimal; mode 0555, so that a private root can mount a compiler from here |
 //! | `memo/xx/T…` | what forcing the reduced thunk `T…` gave: a line of checksum, then JSON |
+//! | `pins/xx/V…` | where a large file of the system lies that stands for this value, and which file it was |
 //! | `digests/log` | the digest cache: fixed-size records, appended |
 //! | `tmp/` | files that are being written, named after the process that writes |
 //! | `quarantine/` | what was found corrupt, for diagnosis; the first thing that gc removes |
@@ -34,6 +35,7 @@ mod lease;
 mod local;
 mod memo;
 mod owner;
+mod pin;
 mod record;
 mod sys;
 mod temp;
@@ -46,6 +48,7 @@ pub use identity::{Identity, Observed};
 pub use lease::Lease;
 pub use local::{LocalStore, TOUCH_GRAIN, Vouched};
 pub use memo::Memo;
+pub use pin::LEAST_PINNED;
 pub use record::{Made, Record};
 pub use verify::VerifyReport;
 

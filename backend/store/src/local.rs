@@ -14,6 +14,7 @@ use gg_thunk::{NameHasher, Thunk, ThunkName, Tree, TreeName, ValueName};
 use crate::error::AtPath;
 use crate::identity::Identity;
 use crate::layout::{Key, Layout};
+use crate::pin::Pins;
 use crate::temp::{self, Temp};
 use crate::{Result, Store, StoreError, owner, sys};
 
@@ -36,6 +37,7 @@ pub struct LocalStore(Arc<Inner>);
 struct Inner {
     layout: Layout,
     checked: Mutex<Checked>,
+    pins: Pins,
 }
 
 /// Objects whose bytes this process has hashed, as they were then.
@@ -71,7 +73,7 @@ impl LocalStore {
         }
         // A sweep that is not permitted is no reason not to read.
         let _ = temp::sweep(&layout.tmp);
-        Ok(LocalStore(Arc::new(Inner { layout, checked: Mutex::default() })))
+        Ok(LocalStore(Arc::new(Inner { layout, checked: Mutex::default(), pins: Pins::default() })))
     }
 
     /// The directory of the store.
@@ -81,6 +83,10 @@ impl LocalStore {
 
     pub(crate) fn layout(&self) -> &Layout {
         &self.0.layout
+    }
+
+    pub(crate) fn pins(&self) -> &Pins {
+        &self.0.pins
     }
 
     fn value_key(&self, name: &ValueName) -> Key {
@@ -96,6 +102,16 @@ impl LocalStore {
     /// Keeps the content of an open file, from its start; its position does not matter and does not move.
     pub fn put_open_file(&self, file: &File) -> Result<ValueName> {
         self.put_from(file, Path::new("(an open file)"))
+    }
+
+    /// The name of a file's content, where the file itself is to stand for it.
+    pub(crate) fn name_of(&self, file: &File, src: &Path) -> Result<ValueName> {
+        let mut hasher = NameHasher::new();
+        read_pieces(file, src, |piece| {
+            hasher.update(piece);
+            Ok(())
+        })?;
+        Ok(hasher.value_name())
     }
 
     /// What is stored is what was read, whole, even if the file changes meanwhile; whether it did is the
@@ -166,17 +182,19 @@ impl LocalStore {
         Tree::decode(&bytes).map(Some).map_err(malformed)
     }
 
-    /// Where the value lies if it is here. Nothing is checked, and this is no use: see [`LocalStore::checked_path`].
+    /// Where the value lies if it is here as a copy. Nothing is checked, and this is no use: see [`LocalStore::checked_path`].
     pub fn object_path(&self, name: &ValueName) -> PathBuf {
         self.value_key(name).path
     }
 
-    /// Where the value lies, for who maps, binds or links it: its hash was checked by this process and the
-    /// file has not changed since. `None` if it is not here, or was corrupt. Counts as a use.
+    /// Where the value lies, for who maps, binds or links it: its hash was checked and the file has not changed since.
+    /// `None` if it is not here, or was corrupt. Counts as a use. Where that is not [`LocalStore::object_path`] it is a file
+    /// of the system's: who has used it asks again afterwards, whether it is still the one.
     pub fn checked_path(&self, name: &ValueName) -> Result<Option<PathBuf>> {
         let key = self.value_key(name);
-        if !self.present(&key)? {
-            return Ok(None);
+        if !self.present_as_copy(&key)? {
+            // It was hashed when it was pinned.
+            return Ok(self.pinned(name));
         }
         let Some(file) = open_object(&key.path)? else {
             return Ok(None);
@@ -233,7 +251,7 @@ impl LocalStore {
         if key.is(&hasher.value_name()) {
             return Ok(true);
         }
-        self.set_aside(&key.path, &file)?;
+        self.reject(&key, &file)?;
         Ok(false)
     }
 
@@ -255,12 +273,25 @@ impl LocalStore {
         if key.is(&ValueName::of(&bytes)) {
             return Ok(Some(bytes));
         }
-        self.set_aside(&key.path, &file)?;
+        self.reject(key, &file)?;
         Ok(None)
     }
 
-    /// Whether the object is here with the right length; one that is not right is set aside.
+    /// What was read through this descriptor is not the object.
+    fn reject(&self, key: &Key, read: &File) -> Result<()> {
+        if let Some(name) = &key.value {
+            self.unpin(name);
+        }
+        self.set_aside(&key.path, read)
+    }
+
+    /// Whether the object is here, or a file stands for it.
     fn present(&self, key: &Key) -> Result<bool> {
+        Ok(self.present_as_copy(key)? || key.value.is_some_and(|name| self.pinned(&name).is_some()))
+    }
+
+    /// Whether the object is here with the right length; one that is not right is set aside.
+    fn present_as_copy(&self, key: &Key) -> Result<bool> {
         let meta = match fs::symlink_metadata(&key.path) {
             Ok(meta) => meta,
             Err(e) if is_absence(&e) => return Ok(false),
@@ -276,7 +307,7 @@ impl LocalStore {
     /// Opens the object for reading, as a use; one of the wrong length is set aside.
     fn open_for_use(&self, key: &Key) -> Result<Option<File>> {
         let Some(file) = open_object(&key.path)? else {
-            return Ok(None);
+            return Ok(key.value.and_then(|name| self.open_pinned(&name)));
         };
         let meta = file.metadata().at(&key.path)?;
         if !meta.is_file() || meta.len() != key.len {

@@ -198,3 +198,19 @@ fn a_stale_log_is_rewritten_and_followed() {
     File::open(&log).unwrap().read_to_end(&mut bytes).unwrap();
     assert_eq!(bytes.len() as u64, after + 92);
 }
+
+#[test]
+fn a_large_file_of_the_system_is_not_copied() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(dir.path()).unwrap();
+    let cache = DigestCache::open(&store).unwrap();
+    let path = fs::canonicalize("/lib/x86_64-linux-gnu/libc.so.6").unwrap();
+    let bytes = fs::read(&path).unwrap();
+    assert!(bytes.len() as u64 >= gg_store::LEAST_PINNED);
+    let libc = cache.ingest(&store, &path).unwrap();
+    assert_eq!(libc.name, ValueName::of(&bytes));
+    assert!(!store.object_path(&libc.name).exists());
+    assert_eq!(store.checked_path(&libc.name).unwrap(), Some(path.clone()));
+    assert_eq!(store.get(&libc.name).unwrap().unwrap(), bytes);
+    assert!(!cache.ingest(&store, &path).unwrap().read);
+}

@@ -36,6 +36,8 @@ pub(crate) struct Mounts {
     overlay: String,
     /// Read-only, from a path of the machine to one in the root.
     files: Vec<(Bytes, Bytes)>,
+    /// Objects that are files of the system's, not the store's.
+    borrowed: Vec<(ValueName, PathBuf)>,
     proc: bool,
 }
 
@@ -68,7 +70,7 @@ impl Namespaces {
             .and_then(|()| fs::create_dir(format!("t{number}/work")))
             .doing(|| "cannot make the layer that takes what is written".to_owned())?;
         let own = self.copy_written(thunk)?;
-        let mut files = Vec::new();
+        let (mut files, mut borrowed) = (Vec::new(), Vec::new());
         let large: Vec<(Bytes, ValueName)> = self
             .layout
             .large_files()
@@ -77,7 +79,11 @@ impl Namespaces {
             .map(|(path, file)| (path.clone(), file.object))
             .collect();
         for (path, object) in large {
-            files.push((self.source(&path, &object)?, [b"merged/", path.as_slice()].concat()));
+            let source = self.store.checked_path(&object)?.ok_or_else(|| missing(&object, &path))?;
+            if source != self.store.object_path(&object) {
+                borrowed.push((object, source.clone()));
+            }
+            files.push((source.into_os_string().into_vec(), [b"merged/", path.as_slice()].concat()));
         }
         let proc = match self.layout.resolve(b"/proc")? {
             Some((path, Some(Node::Dir(_)))) => path == b"proc",
@@ -87,8 +93,19 @@ impl Namespaces {
         Ok(Mounts {
             overlay: format!("lowerdir=lower,upperdir=t{number}/upper,workdir=t{number}/work{xattr}"),
             files,
+            borrowed,
             proc,
         })
+    }
+
+    /// Whether the system's files that were mounted are still what they were.
+    pub fn still_holds(&self, mounts: &Mounts) -> Result<bool, ExecError> {
+        for (object, source) in &mounts.borrowed {
+            if self.store.checked_path(object)?.as_ref() != Some(source) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     pub fn clean(&mut self) -> Result<(), ExecError> {
@@ -138,12 +155,6 @@ impl Namespaces {
         }
         let mut copy = File::from(file::create(dir.as_fd(), name, large.mode).doing(shown)?);
         copy_object(&self.store, &large.object, &mut copy, path)
-    }
-
-    /// The store's own file, its bytes checked.
-    fn source(&self, path: &[u8], object: &ValueName) -> Result<Bytes, ExecError> {
-        let source = self.store.checked_path(object)?.ok_or_else(|| missing(object, path))?;
-        Ok(source.into_os_string().into_vec())
     }
 }
 

@@ -150,6 +150,9 @@ impl Server {
         if !alive? {
             return Ok(Outcome::OwnerGone);
         }
+        if evidence.exit.is_ok() && !self.root.still_holds(&entry)? {
+            evidence = Evidence::not_run(self.root.kind(), "a file of the system's changed while it was used");
+        }
         evidence.stdout = contents(stdout).doing(|| "cannot read standard output".to_owned())?;
         evidence.stderr = contents(stderr).doing(|| "cannot read standard error".to_owned())?;
         Ok(Outcome::Ended(evidence))
