@@ -88,7 +88,7 @@ fn workplace(place: &Workplace, trouble: &mut Vec<String>) {
 
 fn no_room(gg_dir: &Path, free: u64) -> Option<String> {
     let (free, dir) = (free / MIB, gg_dir.display());
-    (free < ROOM / MIB).then(|| format!("thunks need room for the toolchain's files; {free} MiB are free in {dir}"))
+    (free < ROOM / MIB).then(|| format!("thunks need room for what they read and write; {free} MiB are free in {dir}"))
 }
 
 fn tools(trouble: &mut Vec<String>) -> Result<()> {
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(no_room(dir, ROOM), None);
         assert_eq!(
             no_room(dir, ROOM - 1).as_deref(),
-            Some("thunks need room for the toolchain's files; 1023 MiB are free in /some/gg")
+            Some("thunks need room for what they read and write; 1023 MiB are free in /some/gg")
         );
     }
 }
