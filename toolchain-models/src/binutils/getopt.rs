@@ -30,6 +30,16 @@ pub(crate) struct Opt<E> {
     pub effect: E,
 }
 
+/// An option without a value.
+pub(crate) const fn flag<E: Copy>(letters: &'static str, names: &'static str, effect: E) -> Opt<E> {
+    Opt { letters, names, value: Value::None, effect }
+}
+
+/// An option that needs a value.
+pub(crate) const fn with_value<E: Copy>(letters: &'static str, names: &'static str, effect: E) -> Opt<E> {
+    Opt { letters, names, value: Value::Required, effect }
+}
+
 /// One word or pair of words of a command line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Word<E> {

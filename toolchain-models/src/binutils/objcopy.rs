@@ -5,7 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use crate::binutils::getopt::{Opt, Value, Word, parse};
+use crate::binutils::getopt::{Opt, Value, Word, flag, parse, with_value};
 use crate::binutils::{Call, output, strip};
 use crate::verdict::{Reason, ReasonKind};
 
@@ -23,14 +23,6 @@ enum Effect {
     KeepsDates,
     Probe,
     Unmodelled(&'static str),
-}
-
-const fn flag(letters: &'static str, names: &'static str, effect: Effect) -> Opt<Effect> {
-    Opt { letters, names, value: Value::None, effect }
-}
-
-const fn with_value(letters: &'static str, names: &'static str, effect: Effect) -> Opt<Effect> {
-    Opt { letters, names, value: Value::Required, effect }
 }
 
 const OTHER_SYSTEMS: Effect = Effect::Unmodelled("of other systems");

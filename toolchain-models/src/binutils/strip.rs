@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 
-use crate::binutils::getopt::{Opt, Value, Word, parse};
+use crate::binutils::getopt::{Opt, Word, flag, parse, with_value};
 use crate::binutils::{Call, determinism};
 use crate::verdict::{Reason, ReasonKind};
 
@@ -17,14 +17,6 @@ enum Effect {
     KeepsDates,
     Probe,
     Unmodelled(&'static str),
-}
-
-const fn flag(letters: &'static str, names: &'static str, effect: Effect) -> Opt<Effect> {
-    Opt { letters, names, value: Value::None, effect }
-}
-
-const fn with_value(letters: &'static str, names: &'static str, effect: Effect) -> Opt<Effect> {
-    Opt { letters, names, value: Value::Required, effect }
 }
 
 static TABLE: &[Opt<Effect>] = &[
