@@ -31,6 +31,8 @@ pub(crate) enum Look {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Found {
     Absent,
+    /// A directory on the way may not be entered.
+    Denied,
     Dir,
     Other,
     /// Whatever is there, so long as it is no directory, link or device, nor an empty file: into that some tools write.
@@ -195,7 +197,10 @@ impl Item {
         if self.look == Look::Listed {
             return list(path).is_ok_and(|names| names_found(names.as_deref()) == self.found);
         }
-        let Ok(now) = look(path, self.look) else { return false };
+        let now = match look(path, self.look) {
+            Ok(now) => now,
+            Err(e) => return e.kind() == io::ErrorKind::PermissionDenied && self.found == Found::Denied,
+        };
         match (&self.found, now) {
             (Found::Absent, None) => true,
             (Found::AnyFileOrNone, now) => now.is_none_or(|stat| stat.kind == FileKind::File && stat.size > 0),

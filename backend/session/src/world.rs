@@ -63,6 +63,7 @@ pub(crate) struct LiveWorld<'a> {
     links: RefCell<HashMap<PathBuf, PathBuf>>,
     contents: RefCell<HashMap<PathBuf, ValueName>>,
     lists: RefCell<HashMap<PathBuf, Option<Vec<OsString>>>>,
+    denied: RefCell<HashSet<(PathBuf, Look)>>,
 }
 
 impl<'a> LiveWorld<'a> {
@@ -77,6 +78,7 @@ impl<'a> LiveWorld<'a> {
             links: RefCell::default(),
             contents: RefCell::default(),
             lists: RefCell::default(),
+            denied: RefCell::default(),
         }
     }
 
@@ -120,7 +122,9 @@ impl<'a> LiveWorld<'a> {
             look: Look::Listed,
             found: names_found(names.as_deref()),
         });
-        Evidence::gather(items.chain(lists).collect(), outputs, self.begun, times)
+        let denied = self.denied.borrow();
+        let denied = denied.iter().map(|(path, look)| Item { path: bytes(path), look: *look, found: Found::Denied });
+        Evidence::gather(items.chain(lists).chain(denied).collect(), outputs, self.begun, times)
     }
 
     fn hides(&self, path: &Path) -> bool {
@@ -133,7 +137,15 @@ impl<'a> LiveWorld<'a> {
         if let Some(answer) = self.seen.borrow().get(&key) {
             return Ok(*answer);
         }
-        let mut answer = if self.hides(path) { None } else { look(path, how)? };
+        let mut answer = match if self.hides(path) { Ok(None) } else { look(path, how) } {
+            Ok(answer) => answer,
+            Err(e) => {
+                if e.kind() == io::ErrorKind::PermissionDenied {
+                    self.denied.borrow_mut().insert(key);
+                }
+                return Err(e);
+            }
+        };
         if let Some(stat) = &mut answer
             && of_the_process(path)
             && stat.kind != FileKind::Dir

@@ -190,9 +190,11 @@ pub(crate) fn find_program(
     let dirs = [compiler_path, path].into_iter().flatten().flat_map(|list| list.as_bytes().split(|byte| *byte == b':'));
     for dir in dirs {
         let candidate = cwd.join(OsStr::from_bytes(dir)).join(name);
-        let stat = world
-            .stat(&candidate)
-            .map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", candidate.display())))?;
+        let stat = match world.stat(&candidate) {
+            // A directory that the caller may not enter is passed over by execvp and by the driver alike.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => continue,
+            found => found.map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", candidate.display())))?,
+        };
         if stat.is_some_and(|stat| stat.kind == crate::world::FileKind::File && stat.mode & 0o111 != 0) {
             return Ok(candidate);
         }

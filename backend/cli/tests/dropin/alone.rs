@@ -66,3 +66,39 @@ fn a_gg_dir_that_is_read_only() {
     assert_alike(&native, &ended);
     assert_eq!(fs::read_dir(bench.at("gg")).unwrap().count(), 0);
 }
+
+/// A directory on `PATH` that the caller may not enter is passed over by all that look there.
+#[test]
+fn a_path_with_a_directory_that_is_closed() {
+    const NOBODY: u32 = 65534;
+    let bench = Bench::new(project());
+    fs::set_permissions(bench.at(""), Permissions::from_mode(0o755)).unwrap();
+    fs::remove_file(bench.at("bin/gg")).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_gg"), bench.at("bin/gg")).unwrap();
+    fs::create_dir_all(bench.at("closed/bin")).unwrap();
+    fs::create_dir(bench.at("gg")).unwrap();
+    fs::set_permissions(bench.at("closed"), Permissions::from_mode(0)).unwrap();
+    let path = format!("{}:{}:/usr/bin:/bin", bench.at("closed/bin").display(), bench.at("bin").display());
+    let root = fs::metadata(bench.at("")).unwrap().uid() == 0;
+    if root {
+        for dir in ["project", "gg"] {
+            chown(bench.at(dir), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+    }
+    let run = |program: &std::path::Path, args: &[&str]| {
+        let mut command = bench.command(program);
+        command.args(args).env("PATH", &path);
+        if root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command.output().unwrap()
+    };
+    let output = run("make".as_ref(), &["-s", "CC=gg-cc", "AR=gg-ar"]);
+    assert!(output.status.success(), "{output:?}");
+    let stats = run(&bench.at("bin/gg"), &["stats", "--json"]);
+    let stats: serde_json::Value = serde_json::from_slice(&stats.stdout).unwrap();
+    assert!(run(&bench.at("bin/gg"), &["session", "stop"]).status.success());
+    fs::set_permissions(bench.at("closed"), Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(stats["native"], serde_json::json!({}));
+    assert_eq!(stats["thunks"], stats["commands"]);
+}
