@@ -153,7 +153,7 @@ fn split(line: &[u8]) -> Option<Vec<OsString>> {
     }
 }
 
-/// The place of a temporary name `/tmp/ccXXXXXX.suffix` that ends the argument.
+/// The place of a temporary name of gcc's, `/tmp/cc` and six characters and a suffix, that ends the argument.
 fn temporary(arg: &[u8]) -> Option<usize> {
     const START: &[u8] = b"/tmp/cc";
     let at = arg.windows(START.len()).position(|window| window == START)?;
