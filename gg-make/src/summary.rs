@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use gg_session::Stats;
+use gg_session::{STORE_FULL, Stats};
 
 /// What became of a build's commands, for a reader; `None` if there were none.
 pub(crate) fn text(stats: &Stats, unsealed: Option<&str>, took: Duration) -> Option<String> {
@@ -32,6 +32,9 @@ pub(crate) fn text(stats: &Stats, unsealed: Option<&str>, took: Duration) -> Opt
     misses.dedup();
     for miss in misses {
         let _ = writeln!(text, "gg: a model missed something: {miss}");
+    }
+    if stats.native.contains_key(STORE_FULL) {
+        let _ = writeln!(text, "gg: the disk of GG_DIR is full, so what could not be kept there ran natively");
     }
     if let Some(why) = unsealed {
         let _ = writeln!(text, "gg: no private root can be made here, so everything ran natively: {why}");
@@ -77,7 +80,8 @@ mod tests {
     #[test]
     fn trouble_is_told_once() {
         let misses = ["gcc: b.h", "gcc: a.h", "gcc: b.h"].map(str::to_owned).to_vec();
-        let stats = Stats { commands: 3, model_misses: misses, ..Stats::default() };
+        let mut stats = Stats { commands: 3, model_misses: misses, ..Stats::default() };
+        stats.native = counts(&[(STORE_FULL, 3)]);
         let text = text(&stats, Some("no namespaces"), Duration::ZERO).unwrap();
         let trouble: Vec<&str> = text.lines().skip(2).collect();
         assert_eq!(
@@ -85,6 +89,7 @@ mod tests {
             [
                 "gg: a model missed something: gcc: a.h",
                 "gg: a model missed something: gcc: b.h",
+                "gg: the disk of GG_DIR is full, so what could not be kept there ran natively",
                 "gg: no private root can be made here, so everything ran natively: no namespaces",
             ]
         );

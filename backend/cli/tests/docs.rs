@@ -19,7 +19,7 @@ fn documented() -> BTreeSet<&'static str> {
 fn of_the_session() -> BTreeSet<&'static str> {
     let first_word = |rest: &'static str| rest.split('"').next().unwrap_or_default();
     let mut reasons: BTreeSet<&str> = SESSION.split("native(\"").skip(1).map(first_word).collect();
-    reasons.insert("session-error");
+    reasons.extend(["session-error", gg_session::STORE_FULL]);
     reasons
 }
 

@@ -8,7 +8,7 @@ use gg_thunk::ValueName;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
-use crate::processor;
+use crate::{processor, sys};
 
 /// Raised when models change what they infer: older entries are then not found.
 pub(crate) const GENERATION: u32 = 5;
@@ -82,10 +82,6 @@ impl Calls {
     }
 
     pub fn put(&self, key: &ValueName, call: &Call) -> io::Result<()> {
-        let path = self.path(key);
-        std::fs::create_dir_all(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
-        let temp = path.with_extension(format!("{}-{:?}", std::process::id(), std::thread::current().id()));
-        std::fs::write(&temp, postcard::to_stdvec(call).map_err(io::Error::other)?)?;
-        std::fs::rename(&temp, &path)
+        sys::write_whole(&self.path(key), &postcard::to_stdvec(call).map_err(io::Error::other)?)
     }
 }

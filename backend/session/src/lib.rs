@@ -45,7 +45,7 @@ pub use gg_protocol::{SOCKET_VARIABLE, gg_dir, private_tmp, real_tool};
 pub use issued::Issued;
 pub use journal::{Details, Journal, Log, Stats};
 pub use open::Opening;
-pub use session::{Audited, Described, Options, Session};
+pub use session::{Audited, Described, Options, STORE_FULL, Session};
 pub use shapes::{Forgotten, forget as forget_verdicts};
 pub use sys::free_bytes;
 

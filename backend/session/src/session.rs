@@ -15,7 +15,7 @@ use gg_force::{Cancel, Coordinator, ForceOptions, Forced, Outcome, trace};
 use gg_models::{Inference, Models, Verdict};
 use gg_protocol::real_tool::{DEFAULT_PATH, Finder};
 use gg_protocol::{FdKind, Ran, RanStatus, Reply, Request};
-use gg_store::{DigestCache, Lease, LocalStore, Memo, Record, Store as _};
+use gg_store::{DigestCache, Lease, LocalStore, Memo, Record, Store as _, StoreError};
 use gg_thunk::{Thunk, ThunkName, ValueName};
 
 use crate::audit::{self, AuditPolicy, ThunkEnd};
@@ -43,6 +43,12 @@ const UNSEEN: &[&[u8]] = &[
     b"_",
     b"OLDPWD",
 ];
+
+/// The reason for which calls run natively while the disk of the `GG_DIR` is full.
+pub const STORE_FULL: &str = "store-full";
+
+/// How the system's ENOSPC reads in a message.
+const NO_SPACE: &str = "(os error 28)";
 
 /// Why a call is refused: its shim then says what a shell would.
 const NO_TOOL: &str = "the real tool is not on PATH";
@@ -137,8 +143,15 @@ enum Stop {
 
 impl From<SessionError> for Stop {
     fn from(e: SessionError) -> Stop {
-        Stop::Native { kind: "session-error".to_owned(), detail: e.to_string() }
+        let full = matches!(e, SessionError::Store(StoreError::Full { .. }));
+        native(if full { STORE_FULL } else { "session-error" }, e.to_string())
     }
+}
+
+/// What an engine says comes as text.
+fn could_not_run(why: &str) -> Stop {
+    let full = why.contains(StoreError::NO_ROOM) || why.contains(NO_SPACE);
+    native(if full { STORE_FULL } else { "engine" }, why)
 }
 
 fn native(kind: &str, detail: impl Into<String>) -> Stop {
@@ -317,7 +330,7 @@ impl Session {
                 *doubt = Some(Doubt::new(request, known, said, false));
                 Err(native("thunk-failed", ""))
             }
-            Outcome::CouldNotRun(why) => Err(native("engine", why.clone())),
+            Outcome::CouldNotRun(why) => Err(could_not_run(why)),
             Outcome::Cancelled => Err(native("cancelled", "")),
             Outcome::DependencyFailed(name) => Err(native("engine", format!("{name} failed"))),
             Outcome::NotMemoized => Err(native("engine", "only the memo was asked")),
@@ -326,7 +339,7 @@ impl Session {
 
     fn note(&self, shape: &str, thunk: &ThunkName) -> Result<(), SessionError> {
         let noted = self.shapes.remembered(shape, thunk);
-        noted.map_err(|e| SessionError::io("noting in", self.contents.store.root(), e))
+        noted.map_err(|e| StoreError::at(&self.contents.store.root().join("audit"), e).into())
     }
 
     /// From request to thunk: by what is kept of the call while it holds, else by the model.
@@ -382,7 +395,7 @@ impl Session {
         let evidence = world.evidence(&outputs, inference.timestamps);
         let call = Call { thunk: name.to_string(), shape: inference.shape.clone(), fails: false, evidence };
         let kept = self.calls.put(&key, &call);
-        kept.map_err(|e| SessionError::io("keeping a call in", self.contents.store.root(), e))?;
+        kept.map_err(|e| SessionError::from(StoreError::at(&self.contents.store.root().join("calls"), e)))?;
         Ok(Known { request, thunk, shape: inference.shape, key, fails: false, anew: Some(why) })
     }
 

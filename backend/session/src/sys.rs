@@ -28,6 +28,17 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
+/// Writes a whole file under its name, by way of a name beside it; makes its directory. What fails leaves nothing.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    std::fs::create_dir_all(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}-{:?}", std::process::id(), std::thread::current().id()));
+    std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path)).inspect_err(|_| {
+        // A full disk is not to hold it too.
+        let _ = std::fs::remove_file(&beside);
+    })
+}
+
 /// Waits until `wake` can be read or the other end of one of the sockets has closed.
 pub(crate) fn wait_for_hangup(wake: RawFd, sockets: &[RawFd]) {
     let entry = |fd, events| libc::pollfd { fd, events, revents: 0 };

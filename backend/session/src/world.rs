@@ -19,6 +19,7 @@ use gg_models::{FileKind, RunOutput, Stat, World};
 use gg_thunk::ValueName;
 
 use crate::evidence::{Evidence, Found, Item, Look, State, list, look, names_found};
+use crate::sys;
 
 /// Where models keep plans: one file a key.
 pub(crate) struct Recall {
@@ -43,12 +44,7 @@ impl Recall {
     }
 
     fn put(&self, key: &str, value: &[u8]) -> io::Result<()> {
-        let path = self.path(key);
-        let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        std::fs::create_dir_all(dir)?;
-        let temp = path.with_extension(format!("{}-{:?}", std::process::id(), std::thread::current().id()));
-        std::fs::write(&temp, [ValueName::of(value).to_string().as_bytes(), value].concat())?;
-        std::fs::rename(&temp, &path)
+        sys::write_whole(&self.path(key), &[ValueName::of(value).to_string().as_bytes(), value].concat())
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum StoreError {
     /// No space, quota or permitted file size is left.
-    #[error("no room to write {}: {source}", path.display())]
+    #[error("{} {}: {source}", StoreError::NO_ROOM, path.display())]
     Full {
         /// The file that was being written.
         path: PathBuf,
@@ -64,6 +64,9 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// How the message of [`StoreError::Full`] begins, for who gets it as text from another process.
+    pub const NO_ROOM: &str = "no room to write";
+
     /// Sorts a system error that arose at this path.
     pub fn at(path: &Path, source: io::Error) -> StoreError {
         let path = path.to_owned();

@@ -5,11 +5,12 @@ use std::fs::{self, Permissions};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use gg_testkit::Tree;
 
 use crate::again;
-use crate::bench::{Bench, GG_MAKE, assert_alike};
+use crate::bench::{Bench, Ended, GG_MAKE, assert_alike};
 
 #[test]
 fn paths_with_spaces_and_other_letters() {
@@ -61,7 +62,7 @@ fn without_path() {
 }
 
 /// The build passes, after one line that says why gg has no part in it.
-fn assert_plain(bench: &Bench, gg: &mut std::process::Command, why: &str) {
+fn assert_plain(bench: &Bench, gg: &mut Command, why: &str) {
     bench.fresh();
     let native = bench.native(&["-j1"]);
     bench.fresh();
@@ -107,6 +108,52 @@ fn a_gg_dir_that_is_read_only() {
     }
     assert_plain(&bench, &mut bench.command(bench.at("bin/gg-make")), "gg");
     assert_eq!(fs::read_dir(bench.at("gg")).unwrap().count(), 0);
+}
+
+/// One that a build has filled, which may now only be read: the build passes, from it or by plain make.
+#[test]
+fn a_gg_dir_that_is_full_of_use_but_read_only() {
+    let bench = Bench::new(again::project());
+    fs::set_permissions(bench.at(""), Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir(bench.at("bin")).unwrap();
+    for program in ["gg-make", "gg", "gg-shim"] {
+        fs::copy(OsString::from(GG_MAKE.replace("gg-make", program)), bench.at("bin").join(program)).unwrap();
+    }
+    assert_eq!(bench.gg(&["-s"]).status, Some(0));
+    let rights = |mode: &str| {
+        assert!(Command::new("chmod").args(["-R", mode]).arg(bench.at("gg")).status().unwrap().success());
+    };
+    rights("a-w");
+    assert_plain(&bench, &mut bench.command(bench.at("bin/gg-make")), "gg");
+    rights("u+w");
+}
+
+/// With too little room for the toolchain the build passes, and the summary says once why gg has no part in it.
+#[test]
+fn a_gg_dir_on_a_full_disk() {
+    let bench = Bench::new(again::project());
+    fs::create_dir(bench.at("gg")).unwrap();
+    let native = bench.native(&["-s"]);
+    let script = "mount -t tmpfs -o size=256k tmpfs \"$GG_DIR\"; exec \"$@\"";
+    let on_full_disk = |program: &[&str]| {
+        let mut unshare = bench.command("unshare");
+        unshare.args(["-rm", "sh", "-ec", script, "sh"]).args(program).output().unwrap()
+    };
+    if !on_full_disk(&["true"]).status.success() {
+        // Who may not mount here has no such disk.
+        assert!(!Command::new("unshare").args(["-rm", "true"]).status().unwrap().success());
+        return;
+    }
+    bench.fresh();
+    let mut ended = bench.ended(on_full_disk(&[GG_MAKE, "-s"]));
+    let lines = |ended: &Ended, from_gg: bool| -> Vec<String> {
+        ended.stderr.lines().filter(|line| line.starts_with("gg: ") == from_gg).map(str::to_owned).collect()
+    };
+    let summary = lines(&ended, true);
+    assert!(summary.len() == 3 && summary[1].contains("store-full"), "{summary:?}");
+    assert!(summary[2].starts_with("gg: the disk of GG_DIR is full"), "{summary:?}");
+    ended.stderr = lines(&ended, false).iter().map(|line| format!("{line}\n")).collect();
+    assert_alike(&native, &ended);
 }
 
 #[test]

@@ -31,6 +31,56 @@ fn builds_at_once_on_one_store() {
     assert_eq!((&stats["commands"], &stats["thunks"], &stats["model_misses"]), (&json!(21), &json!(21), &json!([])));
 }
 
+/// Four at once on one store, of two installations: each makes what plain make makes in its place.
+#[test]
+fn builds_of_two_installations_at_once() {
+    let bench = Bench::new(again::project());
+    let make = |number: usize| {
+        let bin = bench.at(format!("bin-{}", number % 2));
+        std::fs::create_dir_all(&bin).unwrap();
+        for program in ["gg-make", "gg", "gg-shim"] {
+            if !bin.join(program).exists() {
+                std::fs::copy(GG_MAKE.replace("gg-make", program), bin.join(program)).unwrap();
+            }
+        }
+        bin.join("gg-make")
+    };
+    let places: Vec<_> = (0..4).map(|number| bench.at(format!("copy-{number}"))).collect();
+    let fresh = |place| {
+        let _ = std::fs::remove_dir_all(place);
+        again::project().write(place).unwrap();
+    };
+    let natives: Vec<_> = places
+        .iter()
+        .map(|place| {
+            fresh(place);
+            assert!(bench.command("make").current_dir(place).arg("-s").output().unwrap().status.success());
+            Tree::read(place).unwrap()
+        })
+        .collect();
+    let programs: Vec<_> = (0..places.len()).map(make).collect();
+    for _ in 0..2 {
+        places.iter().for_each(fresh);
+        let builds: Vec<_> = places
+            .iter()
+            .zip(&programs)
+            .map(|(place, program)| {
+                let mut make = bench.command(program);
+                make.env("GG_SUMMARY", "no").current_dir(place).args(["-s", "-j2"]);
+                make.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+            })
+            .collect();
+        for ((build, place), native) in builds.into_iter().zip(&places).zip(&natives) {
+            let output = build.wait_with_output().unwrap();
+            assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(native.difference(&Tree::read(place).unwrap()), Vec::<String>::new());
+        }
+    }
+    let stats = bench.stats();
+    assert_eq!((&stats["commands"], &stats["thunks"], &stats["model_misses"]), (&json!(56), &json!(56), &json!([])));
+    assert!(stats["memo_hits"].as_u64() >= Some(28), "{stats}");
+}
+
 #[test]
 fn two_builds_in_one_tree_by_turns() {
     let bench = Bench::new(again::project());

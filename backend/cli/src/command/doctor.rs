@@ -76,7 +76,7 @@ fn workplace(place: &Workplace, trouble: &mut Vec<String>) {
     match Journal::open(&place.gg_dir).details(false) {
         Err(e) => trouble.push(format!("the log of calls in {dir} cannot be read: {e}")),
         Ok(details) => {
-            for reason in ["session-error", "engine"] {
+            for reason in ["session-error", gg_session::STORE_FULL, "engine"] {
                 if let Some((detail, count)) = details.of(reason).first() {
                     let detail = super::stats::short(detail);
                     trouble.push(format!("calls ran natively after an error ({reason}, {count} times): {detail}"));
