@@ -8,9 +8,19 @@ mod alone;
 mod bench;
 #[path = "dropin/cut_off.rs"]
 mod cut_off;
+#[path = "dropin/edited.rs"]
+mod edited;
 #[path = "dropin/failing.rs"]
 mod failing;
+#[path = "dropin/halt.rs"]
+mod halt;
+#[path = "dropin/killed.rs"]
+mod killed;
 #[path = "dropin/telling.rs"]
 mod telling;
 #[path = "dropin/there.rs"]
 mod there;
+#[path = "dropin/times.rs"]
+mod times;
+#[path = "dropin/upgraded.rs"]
+mod upgraded;

@@ -149,6 +149,21 @@ impl Evidence {
         let path = |item: &Item| PathBuf::from(OsStr::from_bytes(&item.path));
         self.absent.iter().find_map(Absent::appeared).or_else(|| self.items.iter().find(changed).map(path))
     }
+
+    /// The same, of files that were there and that no run of the tool itself changes, as it does these outputs.
+    pub fn changed_besides(
+        &self,
+        outputs: &[PathBuf],
+        content: &dyn Fn(&Path, &Stat) -> Option<ValueName>,
+    ) -> Option<PathBuf> {
+        let inputs = self.items.iter().filter(|item| matches!(item.found, Found::File { .. } | Found::Link(_)));
+        let changed = inputs.filter(|item| !item.holds(content, self.times));
+        let mut paths = changed.map(|item| PathBuf::from(OsStr::from_bytes(&item.path)));
+        paths.find(|path| {
+            let is_output = |path: &PathBuf| outputs.contains(path);
+            !is_output(path) && !path.canonicalize().is_ok_and(|path| is_output(&path))
+        })
+    }
 }
 
 /// The first part of an absent path that is absent, as its directory and its name: while that is not there,

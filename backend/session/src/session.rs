@@ -56,6 +56,9 @@ const NO_TOOL: &str = "the real tool is not on PATH";
 /// Messages longer than this come from the real tool: a reply has a limit.
 const MOST_MESSAGES: u64 = gg_protocol::MAX_REPLY as u64 - 4096;
 
+/// With less room than this on the store's disk, where private roots may be too, a failure is held for want of it.
+const ROOM: u64 = 64 << 20;
+
 /// Where a session works and with what.
 pub struct Options {
     /// The `GG_DIR`.
@@ -239,12 +242,27 @@ impl Session {
             RanStatus::Signal(_) => return,
         }
         // Whatever made it fail may have passed: a full disk, a source that was being written.
-        if let Ok(Forced { outcome: Outcome::Failed { exit: trace::Exit::Code(_), .. }, .. }) =
-            self.force(&doubt.thunk, None, true)
+        if self.says_nothing(&doubt.key, &doubt.thunk).is_none()
+            && let Ok(Forced { outcome: Outcome::Failed { exit: trace::Exit::Code(_), .. }, .. }) =
+                self.force(&doubt.thunk, None, true)
         {
             let why = format!("the thunk failed where the tool does not: {}", doubt.said);
             self.disable(&doubt.shape, &why, &String::from_utf8_lossy(&doubt.tool));
         }
+    }
+
+    /// Why a thunk may differ from a native run that came after it though its model is right, if there is a reason: the
+    /// tool has seen other files, or the thunk a full disk.
+    fn says_nothing(&self, key: &ValueName, thunk: &Thunk) -> Option<String> {
+        let call = self.calls.get(key).filter(|call| call.thunk == thunk.name().to_string());
+        let Some(call) = call else { return Some("what its model saw is not known any more".to_owned()) };
+        let outputs: Vec<PathBuf> =
+            thunk.outputs.iter().map(|output| PathBuf::from(OsStr::from_bytes(&output.path))).collect();
+        if let Some(path) = call.evidence.changed_besides(&outputs, &|path, stat| self.contents.current(path, stat)) {
+            return Some(format!("changed meanwhile: {}", path.display()));
+        }
+        let store = self.contents.store.root();
+        sys::free_bytes(store).is_ok_and(|free| free < ROOM).then(|| format!("no room is left in {}", store.display()))
     }
 
     /// The thunk of a call, or the reason why it has none.

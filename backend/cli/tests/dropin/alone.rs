@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use gg_testkit::Tree;
 
@@ -36,32 +37,48 @@ fn a_gg_dir_that_cannot_be_made() {
     assert_built(&ended);
 }
 
-/// As another user, for whom root's rights do not count.
-#[test]
-fn a_gg_dir_that_is_read_only() {
-    const NOBODY: u32 = 65534;
+const NOBODY: u32 = 65534;
+
+/// A bench whose commands another user can run too, for whom root's rights do not count.
+fn for_others() -> Bench {
     let bench = Bench::new(project());
-    fs::create_dir(bench.at("gg")).unwrap();
-    fs::set_permissions(bench.at("gg"), Permissions::from_mode(0o555)).unwrap();
     fs::set_permissions(bench.at(""), Permissions::from_mode(0o755)).unwrap();
     // gg itself, as that user might not reach the target directory
     fs::remove_file(bench.at("bin/gg")).unwrap();
     fs::copy(env!("CARGO_BIN_EXE_gg"), bench.at("bin/gg")).unwrap();
-    let native = bench.native(&["-s"]);
-    bench.fresh();
-    let mut command = bench.command("make");
-    command.args(["-s", "CC=gg-cc", "AR=gg-ar"]);
+    bench
+}
+
+/// A command in a fresh copy of the project, as an ordinary user.
+fn ordinary(bench: &Bench, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = bench.command(program);
     if fs::metadata(bench.at("")).unwrap().uid() == 0 {
-        chown(bench.file(""), Some(NOBODY), Some(NOBODY)).unwrap();
         command.uid(NOBODY).gid(NOBODY);
     }
-    let output = command.output().unwrap();
-    let ended = Ended {
+    command
+}
+
+fn make(bench: &Bench) -> Ended {
+    bench.fresh();
+    if fs::metadata(bench.at("")).unwrap().uid() == 0 {
+        chown(bench.file(""), Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let output = ordinary(bench, "make").args(["-s", "CC=gg-cc", "AR=gg-ar"]).output().unwrap();
+    Ended {
         status: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
         tree: Tree::read(bench.file("")).unwrap(),
-    };
+    }
+}
+
+#[test]
+fn a_gg_dir_that_is_read_only() {
+    let bench = for_others();
+    fs::create_dir(bench.at("gg")).unwrap();
+    fs::set_permissions(bench.at("gg"), Permissions::from_mode(0o555)).unwrap();
+    let native = bench.native(&["-s"]);
+    let ended = make(&bench);
     assert_built(&ended);
     assert_alike(&native, &ended);
     assert_eq!(fs::read_dir(bench.at("gg")).unwrap().count(), 0);
@@ -70,11 +87,7 @@ fn a_gg_dir_that_is_read_only() {
 /// A directory on `PATH` that the caller may not enter is passed over by all that look there.
 #[test]
 fn a_path_with_a_directory_that_is_closed() {
-    const NOBODY: u32 = 65534;
-    let bench = Bench::new(project());
-    fs::set_permissions(bench.at(""), Permissions::from_mode(0o755)).unwrap();
-    fs::remove_file(bench.at("bin/gg")).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_gg"), bench.at("bin/gg")).unwrap();
+    let bench = for_others();
     fs::create_dir_all(bench.at("closed/bin")).unwrap();
     fs::create_dir(bench.at("gg")).unwrap();
     fs::set_permissions(bench.at("closed"), Permissions::from_mode(0)).unwrap();
@@ -101,4 +114,36 @@ fn a_path_with_a_directory_that_is_closed() {
     fs::set_permissions(bench.at("closed"), Permissions::from_mode(0o755)).unwrap();
     assert_eq!(stats["native"], serde_json::json!({}));
     assert_eq!(stats["thunks"], stats["commands"]);
+}
+
+/// One's own, another's, each with all that the build would need; and one with files in it that are another's.
+#[test]
+fn a_gg_dir_that_another_build_has_filled() {
+    let bench = for_others();
+    let native = bench.native(&["-s"]);
+    let stop = |command: &mut Command| {
+        assert!(command.args(["session", "stop"]).current_dir("/").status().unwrap().success());
+    };
+    let rights = |mode: &str| {
+        assert!(Command::new("chmod").args(["-R", mode]).arg(bench.at("gg")).status().unwrap().success());
+    };
+    fs::create_dir(bench.at("gg")).unwrap();
+    fs::set_permissions(bench.at("gg"), Permissions::from_mode(0o777)).unwrap();
+    assert_alike(&native, &make(&bench));
+    assert!(bench.stats()["executed"]["local"].as_u64() > Some(0), "it is filled");
+    stop(&mut ordinary(&bench, bench.at("bin/gg")));
+    rights("a-w");
+    assert_alike(&native, &make(&bench));
+    rights("u+w");
+    assert_alike(&native, &make(&bench));
+    stop(&mut ordinary(&bench, bench.at("bin/gg")));
+    if fs::metadata(bench.at("")).unwrap().uid() == 0 {
+        assert!(Command::new("chown").args(["-R", "0:0"]).arg(bench.at("gg")).status().unwrap().success());
+        assert_alike(&native, &make(&bench));
+        // where new files can be made, but none of the old can be written
+        for dir in ["", "run", "tmp", "log", "calls", "audit", "objects", "memo", "digests"] {
+            fs::set_permissions(bench.at("gg").join(dir), Permissions::from_mode(0o777)).unwrap();
+        }
+        assert_alike(&native, &make(&bench));
+    }
 }

@@ -96,7 +96,10 @@ impl Session {
         line.native = (!line.thunk).then(|| "thunk-failed".to_owned());
         let tool = String::from_utf8_lossy(&request.tool).into_owned();
         match audit::compare(&self.contents.store, &known.thunk, end, &trace, &known.request.exe, &before) {
-            Ok(finding) if !finding.differences.is_empty() => self.disable(&known.shape, &finding.to_string(), &tool),
+            Ok(finding) if !finding.differences.is_empty() => match self.says_nothing(&known.key, &known.thunk) {
+                None => self.disable(&known.shape, &finding.to_string(), &tool),
+                Some(why) => line.detail = Some(format!("the audit says nothing: {why}")),
+            },
             // A run that failed shows too little of the model to call it sound.
             Ok(_) if matches!(end, ThunkEnd::Done(_)) && trace.exit.success() => {
                 if let Err(e) = self.shapes.sound(&known.shape) {
