@@ -17,6 +17,8 @@ use crate::world::LiveWorld;
 /// As many links as Linux follows in one path.
 const MAX_LINKS: usize = 40;
 
+const CHANGED: &str = "changed while it was looked at";
+
 /// Reads files into the store, each state of a file once.
 pub(crate) struct Contents {
     pub store: LocalStore,
@@ -39,7 +41,7 @@ impl Contents {
         }
         let ingested = self.digests.ingest(&self.store, path)?;
         if ingested.identity != identity(stat) {
-            return Err(SessionError::Input { path: path.to_owned(), why: "changed while it was looked at" });
+            return Err(SessionError::Input { path: path.to_owned(), why: CHANGED });
         }
         Ok(ingested.name)
     }
@@ -90,6 +92,9 @@ impl<'a> Ingest<'a> {
                 optional: spec.optional,
                 writes: spec.writes,
             });
+        }
+        if let Some(path) = self.world.torn() {
+            return Err(SessionError::Input { path, why: CHANGED });
         }
         let thunk = Thunk {
             steps: inference.steps.clone(),

@@ -58,6 +58,8 @@ pub(crate) struct LiveWorld<'a> {
     order: RefCell<Vec<(PathBuf, Look)>>,
     links: RefCell<HashMap<PathBuf, PathBuf>>,
     contents: RefCell<HashMap<PathBuf, ValueName>>,
+    /// A file that had two contents within this request.
+    torn: RefCell<Option<PathBuf>>,
     lists: RefCell<HashMap<PathBuf, Option<Vec<OsString>>>>,
     denied: RefCell<HashSet<(PathBuf, Look)>>,
 }
@@ -73,6 +75,7 @@ impl<'a> LiveWorld<'a> {
             order: RefCell::default(),
             links: RefCell::default(),
             contents: RefCell::default(),
+            torn: RefCell::default(),
             lists: RefCell::default(),
             denied: RefCell::default(),
         }
@@ -80,7 +83,15 @@ impl<'a> LiveWorld<'a> {
 
     /// Notes that the request's result depends on this file having these bytes.
     pub fn depends_on(&self, path: &Path, content: ValueName) {
-        self.contents.borrow_mut().insert(path.to_owned(), content);
+        let before = self.contents.borrow_mut().insert(path.to_owned(), content);
+        if before.is_some_and(|before| before != content) {
+            *self.torn.borrow_mut() = Some(path.to_owned());
+        }
+    }
+
+    /// A file whose bytes changed between two looks of this request: what was concluded from them belongs to neither.
+    pub fn torn(&self) -> Option<PathBuf> {
+        self.torn.borrow().clone()
     }
 
     /// All that was asked, with its answers; what stands at the paths of outputs counts for its kind only. `times`: files'
@@ -245,6 +256,18 @@ mod tests {
             }
         }
         assert_eq!(world.stat(Path::new("/dev")).unwrap().map(|stat| stat.kind), Some(FileKind::Dir));
+    }
+
+    #[test]
+    fn a_file_that_changes_between_two_looks_is_noticed() {
+        let recall = Recall::new(Path::new("/nonexistent"));
+        let world = LiveWorld::new(&recall, &[]);
+        for text in [b"x", b"x"] {
+            world.depends_on(Path::new("/a.h"), ValueName::of(text));
+            assert_eq!(world.torn(), None);
+        }
+        world.depends_on(Path::new("/a.h"), ValueName::of(b"y"));
+        assert_eq!(world.torn(), Some("/a.h".into()));
     }
 
     #[test]
