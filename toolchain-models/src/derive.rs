@@ -1,9 +1,10 @@
 //! Facts derived from files and kept over requests together with every look-up that they rest on.
 //!
 //! Knows nothing of what the facts are. A kept fact is used only while each of its look-ups, made again through the
-//! caller's [`World`], gives the same answer; so the caller's record is complete whether the fact was kept or not.
+//! caller's [`World`], gives the same answer; so the caller's record is complete whether the fact was kept or not. One that
+//! rests on a file so new that another change might leave it the same times is not kept.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io;
@@ -15,6 +16,7 @@ use gg_thunk::ValueName;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::scan::settled;
 use crate::verdict::Reason;
 use crate::world::{FileKind, RunOutput, Stat, World};
 
@@ -71,10 +73,11 @@ pub(crate) fn derive<T: Serialize + DeserializeOwned>(
     {
         return Ok(kept.fact);
     }
-    let recorder = Recorder { inner: world, looked_up: RefCell::default() };
+    let recorder = Recorder { inner: world, looked_up: RefCell::default(), settled: Cell::new(true) };
     let fact = work(&recorder)?;
+    let settled = recorder.settled.get();
     let kept = Kept { looked_up: recorder.looked_up.into_inner(), fact };
-    if let Ok(bytes) = serde_json::to_vec(&kept) {
+    if settled && let Ok(bytes) = serde_json::to_vec(&kept) {
         world.remember(&key, &bytes);
     }
     Ok(kept.fact)
@@ -93,24 +96,33 @@ fn ask_again(world: &dyn World, path: &Path, answer: &Answer) -> bool {
 struct Recorder<'a> {
     inner: &'a dyn World,
     looked_up: RefCell<Vec<(PathBuf, Answer)>>,
+    /// Whether every file's times prove its content.
+    settled: Cell<bool>,
 }
 
 impl Recorder<'_> {
     fn note(&self, path: &Path, answer: Answer) {
         self.looked_up.borrow_mut().push((path.to_owned(), answer));
     }
+
+    fn identity(&self, stat: Option<Stat>) -> Option<Identity> {
+        if stat.is_some_and(|stat| stat.kind == FileKind::File && !settled(stat)) {
+            self.settled.set(false);
+        }
+        stat.map(Identity::from)
+    }
 }
 
 impl World for Recorder<'_> {
     fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
         let answer = self.inner.lstat(path)?;
-        self.note(path, Answer::Lstat(answer.map(Identity::from)));
+        self.note(path, Answer::Lstat(self.identity(answer)));
         Ok(answer)
     }
 
     fn stat(&self, path: &Path) -> io::Result<Option<Stat>> {
         let answer = self.inner.stat(path)?;
-        self.note(path, Answer::Stat(answer.map(Identity::from)));
+        self.note(path, Answer::Stat(self.identity(answer)));
         Ok(answer)
     }
 
@@ -151,9 +163,70 @@ impl World for Recorder<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::ffi::OsStr;
+    use std::time::{SystemTime, UNIX_EPOCH};
 
     use super::*;
+
+    /// One file with these times, in nanoseconds since 1970.
+    #[derive(Default)]
+    struct OneFile {
+        changed_ns: i128,
+        kept: RefCell<HashMap<String, Vec<u8>>>,
+    }
+
+    impl World for OneFile {
+        fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
+            self.stat(path)
+        }
+        fn stat(&self, _: &Path) -> io::Result<Option<Stat>> {
+            let (mtime_ns, ctime_ns) = (0, self.changed_ns);
+            Ok(Some(Stat { kind: FileKind::File, mode: 0o644, size: 1, dev: 1, ino: 1, mtime_ns, ctime_ns }))
+        }
+        fn read_link(&self, _: &Path) -> io::Result<PathBuf> {
+            Err(io::ErrorKind::InvalidInput.into())
+        }
+        fn read(&self, _: &Path) -> io::Result<Arc<[u8]>> {
+            Ok((*b"x").into())
+        }
+        fn read_at(&self, path: &Path, _: u64, _: usize) -> io::Result<Vec<u8>> {
+            Ok(self.read(path)?.to_vec())
+        }
+        fn read_dir(&self, _: &Path) -> io::Result<Option<Vec<OsString>>> {
+            Ok(None)
+        }
+        fn run(&self, _: &Path, _: &[OsString], _: &[(OsString, OsString)], _: &Path) -> io::Result<RunOutput> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        fn recall(&self, key: &str) -> Option<Vec<u8>> {
+            self.kept.borrow().get(key).cloned()
+        }
+        fn remember(&self, key: &str, value: &[u8]) {
+            self.kept.borrow_mut().insert(key.to_owned(), value.to_owned());
+        }
+    }
+
+    #[test]
+    fn what_rests_on_a_file_of_this_moment_is_not_kept() {
+        let works = |world: &OneFile| {
+            let count = Cell::new(0);
+            for _ in 0..2 {
+                let fact = derive(world, "fact", |world| {
+                    count.set(count.get() + 1);
+                    Ok(world.read(Path::new("/f")).unwrap().to_vec())
+                });
+                assert_eq!(fact.ok().unwrap(), b"x");
+            }
+            count.get()
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as i128;
+        assert_eq!(works(&OneFile::default()), 1);
+        // of now, and of a clock that was set back since
+        for changed_ns in [now, now + (1 << 60)] {
+            assert_eq!(works(&OneFile { changed_ns, ..OneFile::default() }), 2);
+        }
+    }
 
     #[test]
     fn keys_of_different_paths_differ() {

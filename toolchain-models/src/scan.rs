@@ -44,7 +44,8 @@ impl Headers {
     }
 }
 
-fn settled(stat: Stat) -> bool {
+/// Whether what is changed after this look must show in the file's times.
+pub(crate) fn settled(stat: Stat) -> bool {
     let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_sub(SETTLED);
     i128::try_from(age.as_nanos()).is_ok_and(|limit| stat.mtime_ns.max(stat.ctime_ns) < limit)
 }
