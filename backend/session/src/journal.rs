@@ -5,13 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use gg_protocol::Request;
 use serde::{Deserialize, Serialize};
+
+use crate::sys::append_line;
 
 /// One call, or a miss that showed after it.
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
@@ -205,14 +207,11 @@ impl Journal {
 
 fn append(path: &Path, line: &Line) {
     let append = || -> io::Result<()> {
-        let mut text = serde_json::to_vec(line)?;
-        text.push(b'\n');
-        let open = || OpenOptions::new().append(true).create(true).open(path);
-        let mut file: File = open().or_else(|_| {
+        let text = serde_json::to_vec(line)?;
+        append_line(path, &text).or_else(|_| {
             std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
-            open()
-        })?;
-        file.write_all(&text)
+            append_line(path, &text)
+        })
     };
     // See the module's first lines.
     let _ = append();
@@ -258,6 +257,12 @@ mod tests {
         assert_eq!((all.commands, all.thunks, all.memo_hits, all.executed["local"]), (7, 2, 1, 1));
         assert_eq!((all.native["stdin"], all.model_misses.clone(), all.cpu_s), (1, vec!["a.h".to_owned()], 0.5));
         assert_eq!(journal.stats(true).unwrap().commands, 6);
+        // a full disk, or a kill
+        let mut torn = std::fs::read(&journal.path).unwrap();
+        torn.extend(b"{\"session\":\"2\",\"to");
+        std::fs::write(&journal.path, torn).unwrap();
+        journal.write(&Line { session: "2".into(), tool: "ld".into(), ..Line::default() });
+        assert_eq!(journal.stats(true).unwrap().commands, 7, "the next line stands by itself");
         let details = journal.details(false).unwrap();
         assert_eq!(details.of("input"), [("a", 2), ("-", 1), ("b", 1)]);
         assert_eq!(details.of("stdin"), []);

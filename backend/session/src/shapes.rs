@@ -5,15 +5,15 @@
 //! ([`forget`]), also while sessions run: each looks whether the file is the one it read.
 
 use std::collections::HashMap;
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gg_thunk::ThunkName;
 
 use crate::calls::GENERATION;
+use crate::sys::append_line;
 
 /// What is known of a shape.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -157,14 +157,14 @@ impl Shapes {
         if self.standing(shape).is_some() {
             return Ok(());
         }
-        append(&self.verdicts(), &format!("{shape} sound"))
+        append_line(&self.verdicts(), format!("{shape} sound").as_bytes())
     }
 
     /// Disables a shape, and gives the thunks whose results are no longer to be believed.
     pub fn disable(&self, shape: &str, why: &str) -> io::Result<Vec<ThunkName>> {
         let why = why.replace('\n', " ");
         self.lock().standing.insert(shape.to_owned(), Standing::Disabled(why.clone()));
-        append(&self.verdicts(), &format!("{shape} disabled {why}"))?;
+        append_line(&self.verdicts(), format!("{shape} disabled {why}").as_bytes())?;
         match std::fs::read_to_string(self.thunks(shape)) {
             Ok(text) => Ok(text.lines().filter_map(|line| line.parse().ok()).collect()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -174,7 +174,7 @@ impl Shapes {
 
     /// Notes that a thunk of this shape is in the memo.
     pub fn remembered(&self, shape: &str, thunk: &ThunkName) -> io::Result<()> {
-        append(&self.thunks(shape), &thunk.to_string())
+        append_line(&self.thunks(shape), thunk.to_string().as_bytes())
     }
 
     fn verdicts(&self) -> PathBuf {
@@ -190,20 +190,11 @@ impl Shapes {
     }
 }
 
-/// One write of a whole line: lines of several processes do not mix. It begins on a line of its own, whatever a killed
-/// process or a full disk left there.
-fn append(path: &Path, line: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-    let mut last = [b'\n'];
-    if let Some(end) = file.metadata()?.len().checked_sub(1) {
-        file.read_exact_at(&mut last, end)?;
-    }
-    let torn = if last == [b'\n'] { "" } else { "\n" };
-    file.write_all(format!("{torn}{line}\n").as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]

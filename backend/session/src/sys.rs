@@ -2,10 +2,10 @@
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 fn poll(set: &mut [libc::pollfd], timeout_ms: i32) {
@@ -37,6 +37,21 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         // A full disk is not to hold it too.
         let _ = std::fs::remove_file(&beside);
     })
+}
+
+/// One write of a whole line, which makes the file: lines of several processes do not mix. It begins on a line of its own,
+/// whatever a killed process or a full disk left there.
+pub(crate) fn append_line(path: &Path, line: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    let mut file = options.clone().read(true).open(path).or_else(|_| options.open(path))?;
+    let mut last = [b'\n'];
+    if let Some(end) = file.metadata()?.len().checked_sub(1) {
+        // What cannot be read is taken for whole.
+        let _ = file.read_exact_at(&mut last, end);
+    }
+    let torn: &[u8] = if last == [b'\n'] { b"" } else { b"\n" };
+    file.write_all(&[torn, line, b"\n"].concat())
 }
 
 /// Waits until `wake` can be read or the other end of one of the sockets has closed.
