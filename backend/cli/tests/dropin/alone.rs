@@ -90,7 +90,7 @@ fn a_path_with_a_directory_that_is_closed() {
     let bench = for_others();
     fs::create_dir_all(bench.at("closed/bin")).unwrap();
     fs::create_dir(bench.at("gg")).unwrap();
-    fs::set_permissions(bench.at("closed"), Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(bench.at("closed"), Permissions::from_mode(0o000)).unwrap();
     let path = format!("{}:{}:/usr/bin:/bin", bench.at("closed/bin").display(), bench.at("bin").display());
     let root = fs::metadata(bench.at("")).unwrap().uid() == 0;
     if root {
