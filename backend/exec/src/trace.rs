@@ -156,6 +156,8 @@ impl TraceError {
 /// are reads through descriptors and mappings whose opening was seen, and `io_uring`, which is refused as if the
 /// kernel had none. A process that changes its root is reported with the paths it used.
 ///
+/// The command is kept on one processor of those it may use.
+///
 /// When `stop` is asked for, the command gets SIGTERM, as if from outside.
 pub fn run(cmd: &TraceCommand, stop: &Stop) -> Result<Trace, TraceError> {
     if !syscall::SUPPORTED {

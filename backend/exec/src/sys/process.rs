@@ -30,6 +30,24 @@ pub(crate) fn fork(namespaces: libc::c_int) -> io::Result<Fork> {
     }
 }
 
+/// Keeps this thread, and the processes that it starts, on one of the processors that it may use: which, turns with `turn`.
+/// Where that is not allowed nothing changes.
+pub(crate) fn keep_on_one_processor(turn: usize) {
+    // SAFETY: all-zero bytes are an empty set; the pointers are to live sets of the size given, and 0 is this thread.
+    unsafe {
+        let mut allowed: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut allowed) != 0 {
+            return;
+        }
+        let count = usize::try_from(libc::CPU_COUNT(&allowed)).unwrap_or(0).max(1);
+        let all = 0..libc::CPU_SETSIZE as usize;
+        let Some(one) = all.filter(|cpu| libc::CPU_ISSET(*cpu, &allowed)).nth(turn % count) else { return };
+        let mut chosen: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(one, &mut chosen);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const chosen);
+    }
+}
+
 /// A descriptor that means this child and no later process of the same number (Linux 5.3 and later).
 pub(crate) fn handle(pid: libc::pid_t) -> io::Result<OwnedFd> {
     // SAFETY: takes numbers only.
