@@ -81,7 +81,7 @@ pub struct Evidence {
 
 impl Evidence {
     /// The evidence of a thunk that did not come to run.
-    pub(crate) fn not_run(kind: RootKind, why: impl fmt::Display) -> Evidence {
+    pub fn not_run(kind: RootKind, why: impl fmt::Display) -> Evidence {
         Evidence {
             exit: Err(why.to_string()),
             failed_step: None,

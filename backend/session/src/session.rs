@@ -234,8 +234,11 @@ impl Session {
     pub(crate) fn reported(&self, doubt: &Doubt, ran: &Ran) {
         match ran.status {
             RanStatus::Exit(status) if doubt.before || status != 0 => {
-                // While it fails, nothing but the tool runs. What cannot be kept is found out again.
-                let _ = self.calls.note(&doubt.key, status != 0);
+                let fails = status != 0;
+                if fails != doubt.before {
+                    // While it fails, nothing but the tool runs. What cannot be kept is found out again.
+                    let _ = self.calls.note(&doubt.key, fails);
+                }
                 return;
             }
             RanStatus::Exit(_) => {}

@@ -1,12 +1,12 @@
 //! The engine on this machine: a thread and a slot for each run at a time. Knows no memo; how a root is
 //! made is the slot's affair.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use gg_exec::{Evidence, RootKind, Slot, SlotOptions, Usage};
+use gg_exec::{Evidence, RootKind, Slot, SlotOptions};
 use gg_store::LocalStore;
 use gg_thunk::Thunk;
 
@@ -68,7 +68,7 @@ impl Engine for LocalEngine {
         if let Some(place) = work.waiting.iter().position(|(job, _)| job.id == id) {
             if let Some((_, done)) = work.waiting.remove(place) {
                 // A coordinator that is gone needs no answer.
-                let _ = done.send(Finished { id, evidence: not_run("cancelled") });
+                let _ = done.send(Finished { id, evidence: Evidence::not_run(RootKind::Native, "cancelled") });
             }
         } else if let Some(cancel) = work.running.get(&id) {
             cancel.cancel();
@@ -100,7 +100,7 @@ impl Shared {
         while let Some((job, cancel, done)) = self.next() {
             let evidence = match cancel {
                 Ok(cancel) => self.run(&mut slot, &job.thunk, &cancel),
-                Err(error) => not_run(&format!("no way to cancel it: {error}")),
+                Err(error) => Evidence::not_run(RootKind::Native, format!("no way to cancel it: {error}")),
             };
             lock(&self.work).running.remove(&job.id);
             // A coordinator that is gone needs no answer.
@@ -141,22 +141,9 @@ impl Shared {
             Some(slot) => slot,
             None => match Slot::start(&self.store, &self.options) {
                 Ok(slot) => place.insert(slot),
-                Err(error) => return not_run(&format!("no slot could be started: {error}")),
+                Err(error) => return Evidence::not_run(RootKind::Native, format!("no slot could be started: {error}")),
             },
         };
         slot.run(thunk, cancel)
-    }
-}
-
-fn not_run(why: &str) -> Evidence {
-    Evidence {
-        exit: Err(why.to_owned()),
-        failed_step: None,
-        stdout: Vec::new(),
-        stderr: Vec::new(),
-        usage: Usage::default(),
-        outputs: BTreeMap::new(),
-        missing: Vec::new(),
-        kind: RootKind::Native,
     }
 }
