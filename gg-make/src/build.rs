@@ -1,33 +1,23 @@
 //! One build: a session, the environment that leads to it, make, the summary.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use gg_session::real_tool::{DEFAULT_PATH, Finder};
-use gg_session::server::{self, Place, Serving};
-use gg_session::{Opening, SOCKET_VARIABLE, Session};
+use anyhow::{Context, Result};
+use gg_session::Opening;
+use gg_session::lead::{self, End, Lead, Watch};
+use gg_session::real_tool::Finder;
 
-use crate::links;
-use crate::make::{End, Watch};
 use crate::make_args::MakeArgs;
 use crate::options::Options;
 use crate::say;
 
 /// The shell's status for a command that is not there.
 const NOT_FOUND: i32 = 127;
-
-/// A session that serves this build, and what leads the build's commands to it.
-struct Lead {
-    session: Arc<Session>,
-    serving: Serving,
-    env: Vec<(&'static str, OsString)>,
-}
 
 /// Builds, and says how make ended. Where gg can do nothing, make does it alone.
 pub(crate) fn run(options: &Options, args: &[OsString]) -> End {
@@ -49,13 +39,15 @@ pub(crate) fn run(options: &Options, args: &[OsString]) -> End {
             return failed(&name, &watch.replace(command));
         }
     };
-    command.envs(lead.env.iter().map(|(name, value)| (name, value)));
+    lead.guide(&mut command);
+    if let Some(audit) = &options.audit {
+        command.env("GG_AUDIT", audit);
+    }
     let end = watch.run(command).unwrap_or_else(|e| failed(&name, &e));
-    // who called before make ended is still served, and nobody else
-    drop(lead.serving);
+    let session = lead.close();
     if !options.no_summary && !read.asks {
-        let (stats, took) = (lead.session.stats(), begun.elapsed());
-        if let Some(text) = crate::summary::text(&stats, lead.session.unsealed(), took) {
+        let (stats, took) = (session.stats(), begun.elapsed());
+        if let Some(text) = crate::summary::text(&stats, session.unsealed(), took) {
             say(&text);
         }
     }
@@ -71,14 +63,14 @@ fn failed(name: &str, error: &std::io::Error) -> End {
 /// Whether shims have been told to do nothing, or could not say what they would have to.
 fn is_disabled() -> bool {
     std::env::var_os("GG_DISABLE").is_some_and(|value| !value.is_empty() && value != "0")
-        || !crate::sys::has_standard_descriptors()
+        || !lead::has_standard_descriptors()
 }
 
 /// The make to run: what `MAKE` names, else `make`; never this program itself, whatever name it has.
 fn make() -> (String, Command) {
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let own = std::env::current_exe().ok();
-    let path = path();
+    let path = lead::path();
     let find = |name: &OsStr| Finder::new(&cwd, own.as_deref()).find(name.as_bytes(), &path);
     let named = std::env::var_os("MAKE").filter(|name| !name.is_empty());
     let found = named.as_ref().and_then(|name| Some((find(name)?, name.clone())));
@@ -97,11 +89,6 @@ fn make() -> (String, Command) {
     (name.to_string_lossy().into_owned(), command)
 }
 
-/// `PATH`, or what stands for it where there is none.
-fn path() -> Vec<u8> {
-    std::env::var_os("PATH").map_or_else(|| DEFAULT_PATH.to_vec(), OsString::into_vec)
-}
-
 /// Opens everything that a build needs of gg.
 fn lead(options: &Options, directory: &Path) -> Result<Lead> {
     let cwd = std::env::current_dir().context("the current directory")?;
@@ -115,41 +102,7 @@ fn lead(options: &Options, directory: &Path) -> Result<Lead> {
         },
     };
     let own = std::env::current_exe().context("gg-make's own path")?;
-    let beside = |name: &str| own.with_file_name(name);
-    let program = match std::env::var_os("GG_PROGRAM").filter(|program| !program.is_empty()) {
-        Some(program) => PathBuf::from(program),
-        None => beside("gg"),
-    };
-    let shim = beside("gg-shim");
-    for file in [&program, &shim] {
-        if !file.is_file() {
-            bail!("{} is missing", file.display());
-        }
-    }
-    let opening = Opening { gg_dir: gg_dir.clone(), program, jobs: options.jobs };
-    let session = Arc::new(opening.session()?);
-    let place = Place::own(&gg_dir)?;
-    let socket = place.socket().to_owned();
-    let path = path();
-    let run = socket.parent().unwrap_or(&gg_dir);
-    let links = links::make(run, &shim, &links::names(&path, &shim))?;
-    let serving = server::serve_beside(place, Arc::clone(&session))?;
-    let mut env = vec![
-        ("PATH", with_first(&links, &path)),
-        ("GG_DIR", gg_dir.into_os_string()),
-        (SOCKET_VARIABLE, socket.into_os_string()),
-    ];
-    if let Some(audit) = &options.audit {
-        env.push(("GG_AUDIT", audit.clone()));
-    }
-    Ok(Lead { session, serving, env })
-}
-
-/// `path` with this directory first; once, also in a build that a build of the same kind started.
-fn with_first(dir: &Path, path: &[u8]) -> OsString {
-    let dir = dir.as_os_str().as_bytes();
-    if path.split(|byte| *byte == b':').next() == Some(dir) {
-        return OsStr::from_bytes(path).to_owned();
-    }
-    OsString::from_vec([dir, path].join(&b':'))
+    let own = own.parent().context("gg-make's own directory")?;
+    let opening = Opening { gg_dir, program: lead::program(own), jobs: options.jobs };
+    Ok(Lead::open(&opening, own)?)
 }

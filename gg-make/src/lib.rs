@@ -7,24 +7,18 @@
 //! |---|---|
 //! | `options` | which arguments are gg's, and what they say |
 //! | `make_args` | what little of make's own arguments matters here |
-//! | `links` | the directory of shims under the tools' own names |
 //! | `build` | session, environment, make, summary: in this order |
-//! | `make` | make as a child: signals, its end |
 //! | `summary` | the lines at the end |
-//! | `sys` | system calls that the standard library does not offer |
 
 mod build;
-mod links;
-mod make;
 mod make_args;
 mod options;
 mod summary;
-mod sys;
 
 use std::ffi::OsString;
 use std::io::Write as _;
 
-use make::End;
+use gg_session::lead::{End, die_by};
 use options::Asked;
 
 /// Status of a call that is wrong in itself, as make's own is.
@@ -43,7 +37,7 @@ pub fn run() -> i32 {
         }
         Ok(Asked::Build(options, args)) => match build::run(&options, &args) {
             End::Exit(status) => status,
-            End::Signal(signal) => sys::die_by(signal),
+            End::Signal(signal) => die_by(signal),
         },
     }
 }

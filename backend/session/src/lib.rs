@@ -18,6 +18,7 @@
 //! | `place` | outputs to their paths, the way the tool writes them |
 //! | `audit` | when to run the real tool under the tracer too, and what counts as a difference |
 //! | `shapes` | what audits found, per flag shape |
+//! | [`lead`] | a build whose commands are led to a session of its own |
 //! | `issued` | the placeholders that this `GG_DIR` vouches for |
 //! | `journal` | one line a call, and the sums of them |
 
@@ -28,6 +29,7 @@ mod hangup;
 mod ingest;
 mod issued;
 mod journal;
+pub mod lead;
 mod open;
 mod place;
 mod processor;
@@ -38,10 +40,8 @@ mod sys;
 mod world;
 
 pub use audit::{AuditPolicy, Difference, Finding};
-/// Which tools have models that make thunks; here because front ends know models only through this crate.
-pub use gg_models::makes_thunks;
-/// Which `GG_DIR` is meant, where real tools, sockets and private directories are; here for the same reason.
-pub use gg_protocol::{SOCKET_VARIABLE, gg_dir, private_tmp, real_tool};
+/// Which `GG_DIR` is meant, and where real tools are; here because front ends know the protocol only through this crate.
+pub use gg_protocol::{gg_dir, real_tool};
 pub use issued::Issued;
 pub use journal::{Details, Journal, Log, Stats};
 pub use open::Opening;
@@ -76,6 +76,9 @@ pub enum SessionError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A program of gg's own.
+    #[error("{} is missing", .0.display())]
+    Missing(std::path::PathBuf),
     /// An input is not what the model said it is.
     #[error("{path}: {why}", path = path.display())]
     Input {

@@ -1,4 +1,5 @@
-//! make as a child of this process: it gets the signals that are meant for the build, and this process ends as it ends.
+//! The build's command as a child of this process: it gets the signals that are meant for the build, and this process ends
+//! as it ends.
 //!
 //! Knows nothing of gg.
 
@@ -7,11 +8,11 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::sys::{self, Pid, Received, Signals};
+use super::signals::{self, Pid, Received, Signals};
 
-/// How make ended.
+/// How the command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum End {
+pub enum End {
     /// By itself.
     Exit(i32),
     /// By a signal.
@@ -28,15 +29,15 @@ impl Child {
     }
 }
 
-/// Deals with the signals that come to this process, from now on: before and after make they are for this process.
-pub(crate) struct Watch {
+/// Deals with the signals that come to this process, from now on: before and after the command they are for this process.
+pub struct Watch {
     signals: Signals,
     child: Child,
 }
 
 impl Watch {
     /// Starts to watch; before the process has another thread.
-    pub(crate) fn start() -> io::Result<Watch> {
+    pub fn start() -> io::Result<Watch> {
         let watch = Watch { signals: Signals::take(), child: Child::default() };
         let (signals, child) = (watch.signals, watch.child.clone());
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -44,56 +45,56 @@ impl Watch {
                 let received = signals.wait();
                 let child = child.lock();
                 match *child {
-                    Some(make) => pass_on(make, received),
-                    None => std::process::exit(sys::die_by(received.signal)),
+                    Some(command) => pass_on(command, received),
+                    None => std::process::exit(signals::die_by(received.signal)),
                 }
             }
         })?;
         Ok(watch)
     }
 
-    /// Runs make to its end, also when a signal comes: make says what follows from that.
+    /// Runs the command to its end, also when a signal comes: the command says what follows from that.
     ///
     /// # Errors
     /// It could not be started.
-    pub(crate) fn run(&self, mut command: Command) -> io::Result<End> {
+    pub fn run(&self, mut command: Command) -> io::Result<End> {
         self.signals.hand_down(&mut command);
-        sys::tie(&mut command);
-        let (mut make, pid) = {
-            let mut child = self.child.lock();
-            let make = command.spawn()?;
-            let pid = make.id().cast_signed();
-            *child = Some(pid);
-            (make, pid)
+        signals::tie(&mut command);
+        let (mut child, pid) = {
+            let mut place = self.child.lock();
+            let child = command.spawn()?;
+            let pid = child.id().cast_signed();
+            *place = Some(pid);
+            (child, pid)
         };
-        sys::wait_for_end(pid)?;
+        signals::wait_for_end(pid)?;
         // from here on its number may become another's
         *self.child.lock() = None;
-        let status = make.wait()?;
+        let status = child.wait()?;
         Ok(match (status.code(), status.signal()) {
             (_, Some(signal)) => End::Signal(signal),
             (code, None) => End::Exit(code.unwrap_or(1)),
         })
     }
 
-    /// Lets make take this process's place; returns only if it cannot.
-    pub(crate) fn replace(&self, mut command: Command) -> io::Error {
+    /// Lets the command take this process's place; returns only if it cannot.
+    pub fn replace(&self, mut command: Command) -> io::Error {
         self.signals.hand_down(&mut command);
         command.exec()
     }
 }
 
 /// Passes on what came to this process alone. What the terminal or somebody else has sent to the whole group has reached
-/// make already, and a second one would keep it from clearing up.
-fn pass_on(make: Pid, received: Received) {
-    let status = std::fs::read_to_string(format!("/proc/{make}/status")).unwrap_or_default();
+/// the command already, and a second one would keep it from clearing up.
+fn pass_on(command: Pid, received: Received) {
+    let status = std::fs::read_to_string(format!("/proc/{command}/status")).unwrap_or_default();
     if !received.from_terminal && !has_got(&status, received.signal) {
-        sys::send(make, received.signal);
+        signals::send(command, received.signal);
     }
 }
 
-/// Whether make has got a signal, from its status in `/proc`: it is pending, or make, which catches both of two signals
-/// until it has got the first of them, catches the other one only.
+/// Whether the command has got a signal, from its status in `/proc`: it is pending, or the command is make, which catches
+/// both of two signals until it has got the first of them, and now catches the other one only.
 fn has_got(status: &str, signal: i32) -> bool {
     let set = |name: &str, signal: i32| {
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));

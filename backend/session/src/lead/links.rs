@@ -1,5 +1,5 @@
-//! The directory of shims under the tools' own names, to be first on `PATH`. Knows no tool: which names have models is the
-//! session's to say, and only names that `PATH` has get a link, so that no tool seems to exist that does not.
+//! The directory of shims under the tools' own names, to be first on `PATH`. Knows no tool: which names have models is for
+//! those to say, and only names that `PATH` has get a link, so that no tool seems to exist that does not.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -9,8 +9,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use gg_session::{makes_thunks, private_tmp, real_tool::Finder};
+use gg_models::makes_thunks;
+use gg_protocol::{private_tmp, real_tool::Finder};
+
+use crate::SessionError;
 
 /// The names on `path` that stand for a tool with a model. Only absolute entries count: make may work elsewhere.
 pub(crate) fn names(path: &[u8], shim: &Path) -> BTreeSet<OsString> {
@@ -25,17 +27,18 @@ pub(crate) fn names(path: &[u8], shim: &Path) -> BTreeSet<OsString> {
 /// Makes a directory of links to `shim` under these names, and returns its path. Each set of links has a directory of its
 /// own, in `run`, or in `/tmp` where that path would not pass through `PATH` and makefiles unharmed; it is kept for the next
 /// build, and what is missing of it is made again. Any number of builds may do so at once.
-pub(crate) fn make(run: &Path, shim: &Path, names: &BTreeSet<OsString>) -> Result<PathBuf> {
-    let parent = if is_plain(run) { run.to_owned() } else { private_tmp()? };
+pub(crate) fn make(run: &Path, shim: &Path, names: &BTreeSet<OsString>) -> Result<PathBuf, SessionError> {
+    let own = || private_tmp().map_err(|e| SessionError::io("making links for", run, io::Error::other(e.to_string())));
+    let parent = if is_plain(run) { run.to_owned() } else { own()? };
     let dir = parent.join(format!("shims-{:016x}", digest(shim, names)));
     match fs::create_dir(&dir) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(e).with_context(|| format!("making {}", dir.display()));
+            return Err(SessionError::io("making", &dir, e));
         }
         _ => {}
     }
     for name in names {
-        link(&dir, name, shim).with_context(|| format!("linking {}", dir.join(name).display()))?;
+        link(&dir, name, shim).map_err(|e| SessionError::io("linking", &dir.join(name), e))?;
     }
     Ok(dir)
 }

@@ -1,4 +1,5 @@
-//! The system calls that the standard library does not offer. What may be done with them is for others to say.
+//! The system calls by which a process stands in for its child: signals, its end. What may be done with them is for others
+//! to say.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -131,13 +132,13 @@ pub(crate) fn send(child: Pid, signal: i32) {
 }
 
 /// Whether the standard descriptors are open.
-pub(crate) fn has_standard_descriptors() -> bool {
+pub fn has_standard_descriptors() -> bool {
     // SAFETY: takes numbers; a bad descriptor is answered with an error
     (0..3).all(|fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } != -1)
 }
 
 /// Dies by this signal, without a core of its own; where the signal does not kill, gives the shell's status for it.
-pub(crate) fn die_by(signal: i32) -> i32 {
+pub fn die_by(signal: i32) -> i32 {
     // SAFETY: plain system calls on numbers and on values of this function
     unsafe {
         libc::prctl(libc::PR_SET_DUMPABLE, 0);

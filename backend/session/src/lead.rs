@@ -1,0 +1,86 @@
+//! Leads the commands of one build to a session of its own: a socket to serve on, a directory of shims first on `PATH`, and
+//! the variables that tell shims. Knows no build system: whose child the build is, and what is said of it, is for the caller.
+
+mod child;
+mod links;
+mod signals;
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use gg_protocol::SOCKET_VARIABLE;
+use gg_protocol::real_tool::DEFAULT_PATH;
+
+use crate::server::{self, Place, Serving};
+use crate::{Opening, Session, SessionError};
+
+pub use child::{End, Watch};
+pub use signals::{die_by, has_standard_descriptors};
+
+/// A session that serves one build, and what leads the build's commands to it.
+pub struct Lead {
+    session: Arc<Session>,
+    serving: Serving,
+    env: Vec<(&'static str, OsString)>,
+}
+
+impl Lead {
+    /// Opens a session and serves it. `own` is the directory of gg's own programs.
+    pub fn open(opening: &Opening, own: &Path) -> Result<Lead, SessionError> {
+        let shim = own.join("gg-shim");
+        for file in [&opening.program, &shim] {
+            if !file.is_file() {
+                return Err(SessionError::Missing(file.clone()));
+            }
+        }
+        let session = Arc::new(opening.session()?);
+        let place = Place::own(&opening.gg_dir)?;
+        let socket = place.socket().to_owned();
+        let path = path();
+        let run = socket.parent().unwrap_or(&opening.gg_dir);
+        let links = links::make(run, &shim, &links::names(&path, &shim))?;
+        let serving = server::serve_beside(place, Arc::clone(&session))?;
+        let env = vec![
+            ("PATH", with_first(&links, &path)),
+            ("GG_DIR", opening.gg_dir.clone().into_os_string()),
+            (SOCKET_VARIABLE, socket.into_os_string()),
+        ];
+        Ok(Lead { session, serving, env })
+    }
+
+    /// Shims find this session from this command on.
+    pub fn guide(&self, command: &mut Command) {
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+    }
+
+    /// Ends the serving: who called before is still served, and nobody else.
+    pub fn close(self) -> Arc<Session> {
+        drop(self.serving);
+        self.session
+    }
+}
+
+/// This process's `PATH`, or what stands for it where there is none.
+pub fn path() -> Vec<u8> {
+    std::env::var_os("PATH").map_or_else(|| DEFAULT_PATH.to_vec(), OsString::into_vec)
+}
+
+/// The `gg` that goes with a program of gg's: what `GG_PROGRAM` names, else the one beside it.
+pub fn program(own: &Path) -> PathBuf {
+    match std::env::var_os("GG_PROGRAM").filter(|program| !program.is_empty()) {
+        Some(program) => PathBuf::from(program),
+        None => own.join("gg"),
+    }
+}
+
+/// `path` with this directory first; once, also in a build that a build of the same kind started.
+fn with_first(dir: &Path, path: &[u8]) -> OsString {
+    let dir = dir.as_os_str().as_bytes();
+    if path.split(|byte| *byte == b':').next() == Some(dir) {
+        return OsStr::from_bytes(path).to_owned();
+    }
+    OsString::from_vec([dir, path].join(&b':'))
+}
