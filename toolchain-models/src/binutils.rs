@@ -13,7 +13,7 @@ use gg_thunk::{Step, ValueName};
 use crate::driver::{locale, response};
 use crate::models::base_name;
 use crate::request::Request;
-use crate::verdict::{Inference, Input, OutputSpec, Reason, ReasonKind, Verdict};
+use crate::verdict::{Holds, Inference, Input, OutputSpec, Reason, ReasonKind, Verdict};
 use crate::world::{FileKind, World};
 use crate::{closure, ld};
 
@@ -160,14 +160,21 @@ impl<'a> Call<'a> {
 
     fn modifies(&mut self, name: &OsStr) -> Result<(), Reason> {
         let tag = self.tag();
-        let written = output::in_place(&tag, &self.path(name), self.world)?;
+        let path = self.path(name);
+        // What is changed in place stays what it is.
+        let holds = self.promised(&path)?.unwrap_or(Holds::Binary);
+        let written = output::in_place(&tag, &path, holds, self.world)?;
         self.inputs.extend(written.input);
         self.writes(written.output)
     }
 
     fn replaces(&mut self, name: &OsStr) -> Result<(), Reason> {
         let tag = self.tag();
-        self.writes(output::by_bfd(&tag, &self.path(name), self.world)?)
+        self.writes(output::by_bfd(&tag, &self.path(name), Holds::Binary, self.world)?)
+    }
+
+    fn promised(&self, path: &Path) -> Result<Option<Holds>, Reason> {
+        self.world.promised(path).map_err(|error| io(path, &error))
     }
 
     fn tag(&self) -> String {

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::scan::settled;
-use crate::verdict::Reason;
+use crate::verdict::{Holds, Reason};
 use crate::world::{FileKind, RunOutput, Stat, World};
 
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
@@ -135,6 +135,11 @@ impl World for Recorder<'_> {
     fn read(&self, path: &Path) -> io::Result<Arc<[u8]>> {
         self.stat(path)?;
         self.inner.read(path)
+    }
+
+    fn promised(&self, path: &Path) -> io::Result<Option<Holds>> {
+        self.stat(path)?;
+        self.inner.promised(path)
     }
 
     fn read_at(&self, path: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>> {

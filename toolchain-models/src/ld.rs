@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::binutils::output;
 use crate::closure;
-use crate::verdict::{Input, OutputSpec, Reason, ReasonKind};
+use crate::verdict::{Holds, Input, OutputSpec, Reason, ReasonKind};
 use crate::world::{FileKind, World};
 
 mod args;
@@ -140,7 +140,7 @@ impl<'a> Call<'a> {
                 Effect::Plugin => self.plugins.push(self.cwd.join(value)),
                 Effect::Map if value != "-" => self.map(value)?,
                 Effect::DependencyFile => {
-                    self.outputs.push(output::by_stdio("deps", &self.cwd.join(value), self.world)?)
+                    self.outputs.push(output::by_stdio("deps", &self.cwd.join(value), Holds::Text, self.world)?)
                 }
                 _ => {}
             }
@@ -150,7 +150,7 @@ impl<'a> Call<'a> {
         }
         self.link.plugin = !self.plugins.is_empty();
         let out = self.cwd.join(last(Effect::Output).unwrap_or(OsStr::new("a.out")));
-        self.outputs.insert(0, output::by_bfd("out", &out, self.world)?);
+        self.outputs.insert(0, output::by_bfd("out", &out, Holds::Binary, self.world)?);
         Ok(())
     }
 
@@ -160,7 +160,7 @@ impl<'a> Call<'a> {
         if is_dir || value.as_bytes().ends_with(b"/") || value.as_bytes().contains(&b'%') {
             return Err(Reason::new(ReasonKind::UnmodelledOption, "Map: a name made from the output's"));
         }
-        self.outputs.push(output::by_stdio("map", &path, self.world)?);
+        self.outputs.push(output::by_stdio("map", &path, Holds::Text, self.world)?);
         Ok(())
     }
 

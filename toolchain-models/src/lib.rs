@@ -17,5 +17,5 @@ mod world;
 
 pub use models::{Models, makes_thunks};
 pub use request::Request;
-pub use verdict::{Inference, Input, OutputSpec, Reason, ReasonKind, Verdict};
+pub use verdict::{Holds, Inference, Input, OutputSpec, Reason, ReasonKind, Verdict};
 pub use world::{FileKind, RunOutput, Stat, World};

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::verdict::Holds;
 use crate::world::{RunOutput, Stat, World};
 
 /// When more than so many bytes are kept, all are dropped: the world still has them.
@@ -62,6 +63,10 @@ impl World for Remembering<'_> {
 
     fn read(&self, path: &Path) -> io::Result<Arc<[u8]>> {
         self.inner.read(path)
+    }
+
+    fn promised(&self, path: &Path) -> io::Result<Option<Holds>> {
+        self.inner.promised(path)
     }
 
     fn read_at(&self, path: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>> {

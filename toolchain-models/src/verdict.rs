@@ -146,6 +146,19 @@ pub enum Input {
     InPlace(PathBuf),
 }
 
+/// What a file that is to be written will be, as far as that is sure before it is made.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Holds {
+    /// A relocatable object from a compiler, without code that only a plugin understands.
+    Object,
+    /// An archive of such objects.
+    Archive,
+    /// Machine code of some other form. Who wants to know more reads it.
+    Binary,
+    /// Text, or anything: a depfile, a map, assembler source. Somebody may look at it at any time.
+    Text,
+}
+
 /// A file that the steps write and that the caller gets.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OutputSpec {
@@ -157,6 +170,8 @@ pub struct OutputSpec {
     pub optional: bool,
     /// How the tool writes it.
     pub writes: Writes,
+    /// What it will be.
+    pub holds: Holds,
 }
 
 /// A thunk whose inputs are still paths.

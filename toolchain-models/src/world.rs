@@ -7,6 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::verdict::Holds;
+
 /// What stands at a path.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FileKind {
@@ -63,6 +65,13 @@ pub trait World {
 
     /// The content of a regular file.
     fn read(&self, path: &Path) -> io::Result<Arc<[u8]>>;
+
+    /// What a file will be that has not been made yet, where that is known: what stands at the path is a placeholder, which
+    /// [`World::read`] would have to be made for. `None` of every file that is there.
+    fn promised(&self, path: &Path) -> io::Result<Option<Holds>> {
+        let _ = path;
+        Ok(None)
+    }
 
     /// At most `len` bytes of a regular file from `offset` on, fewer at its end: for what stands in a few places of a
     /// large file. The answer rests on the file's state, not on its bytes.

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::binutils::getopt::{Opt, Value, Word, parse};
 use crate::binutils::{Call, determinism, output};
-use crate::verdict::{Reason, ReasonKind};
+use crate::verdict::{Holds, Reason, ReasonKind};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Effect {
@@ -96,7 +96,14 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
         determinism::archive(&path, call.world)?;
         call.modifies(archive)?;
     } else if matches!(parsed.operation, Some(b'r' | b'q')) {
-        let output = output::by_stdio("out", &path, call.world)?;
+        // One that holds anything but objects of a compiler may hold code for a plugin.
+        let mut holds = Holds::Archive;
+        for member in operands.clone() {
+            if call.promised(&call.path(member))? != Some(Holds::Object) {
+                holds = Holds::Binary;
+            }
+        }
+        let output = output::by_stdio("out", &path, holds, call.world)?;
         call.writes(output)?;
     } else {
         return Err(Reason::new(ReasonKind::Input, format!("{} not found", archive.display())));

@@ -3,11 +3,10 @@
 //! Knows nothing of the options of a call.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::derive::{derive, key_of};
 use crate::ld::thin;
-use crate::verdict::{Reason, ReasonKind};
+use crate::verdict::{Holds, Reason, ReasonKind};
 use crate::world::World;
 
 /// Asks the tool, once.
@@ -32,14 +31,20 @@ fn says_so(help: &[u8]) -> bool {
     from_d.take_while(|line| !starts(line, 'U')).any(|line| line.contains("(default)"))
 }
 
-/// The file's bytes if it is an archive.
-pub(crate) fn archive(path: &Path, world: &dyn World) -> Result<Option<Arc<[u8]>>, Reason> {
-    let bytes =
-        world.read(path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
+/// Whether the file is an archive; one that no model covers is refused.
+pub(crate) fn archive(path: &Path, world: &dyn World) -> Result<bool, Reason> {
+    let io = |error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()));
+    match world.promised(path).map_err(io)? {
+        Some(Holds::Object) => return Ok(false),
+        // A model made it, and so no thin one.
+        Some(Holds::Archive) => return Ok(true),
+        _ => {}
+    }
+    let bytes = world.read(path).map_err(io)?;
     if bytes.starts_with(thin::THIN_MAGIC) {
         return Err(Reason::new(ReasonKind::Footprint, format!("{} is a thin archive", path.display())));
     }
-    Ok(bytes.starts_with(thin::MAGIC).then_some(bytes))
+    Ok(bytes.starts_with(thin::MAGIC))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::binutils::getopt::{Opt, Value, Word, flag, parse, with_value};
 use crate::binutils::{Call, output, strip};
-use crate::verdict::{Reason, ReasonKind};
+use crate::verdict::{Holds, Reason, ReasonKind};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Effect {
@@ -121,7 +121,7 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
         }
     }
     for file in dumped {
-        let output = output::by_stdio(&call.tag(), &call.path(&file), call.world)?;
+        let output = output::by_stdio(&call.tag(), &call.path(&file), Holds::Text, call.world)?;
         call.writes(output)?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use gg_thunk::Writes;
 
-use crate::verdict::{Input, OutputSpec, Reason, ReasonKind};
+use crate::verdict::{Holds, Input, OutputSpec, Reason, ReasonKind};
 use crate::world::{FileKind, Stat, World};
 
 /// A file that is written: its output, and an input where the tool looks at what stands there.
@@ -19,7 +19,7 @@ pub(crate) struct Written {
 
 /// An object, an executable, an archive written anew: BFD unlinks what is there, unless it is empty or a link that leads
 /// nowhere; then it writes into it, and its mode counts, or that of what is made.
-pub(crate) fn by_bfd(tag: &str, path: &Path, world: &dyn World) -> Result<OutputSpec, Reason> {
+pub(crate) fn by_bfd(tag: &str, path: &Path, holds: Holds, world: &dyn World) -> Result<OutputSpec, Reason> {
     let stat = regular(path, world)?;
     // Also where it leads somewhere: it may be another the next time.
     let link = is_link(path, world)?;
@@ -27,30 +27,31 @@ pub(crate) fn by_bfd(tag: &str, path: &Path, world: &dyn World) -> Result<Output
         let what = format!("{}: is there, and empty", path.display());
         return Err(Reason::new(ReasonKind::OutputKind, what));
     }
-    Ok(spec(tag, path, Writes::Replace))
+    Ok(spec(tag, path, Writes::Replace, holds))
 }
 
 /// A text written with C's `fopen`.
-pub(crate) fn by_stdio(tag: &str, path: &Path, world: &dyn World) -> Result<OutputSpec, Reason> {
+pub(crate) fn by_stdio(tag: &str, path: &Path, holds: Holds, world: &dyn World) -> Result<OutputSpec, Reason> {
     regular(path, world)?;
-    Ok(spec(tag, path, Writes::Through))
+    Ok(spec(tag, path, Writes::Through, holds))
 }
 
 /// A file that is read, and then written over; its mode stays.
-pub(crate) fn in_place(tag: &str, path: &Path, world: &dyn World) -> Result<Written, Reason> {
+pub(crate) fn in_place(tag: &str, path: &Path, holds: Holds, world: &dyn World) -> Result<Written, Reason> {
     match regular(path, world)? {
         None => Err(Reason::new(ReasonKind::Input, format!("{} not found", path.display()))),
         Some(stat) if stat.mode & 0o200 == 0 => {
             Err(Reason::new(ReasonKind::OutputKind, format!("{} is read-only", path.display())))
         }
-        Some(_) => {
-            Ok(Written { output: spec(tag, path, Writes::Through), input: Some(Input::InPlace(path.to_owned())) })
-        }
+        Some(_) => Ok(Written {
+            output: spec(tag, path, Writes::Through, holds),
+            input: Some(Input::InPlace(path.to_owned())),
+        }),
     }
 }
 
-fn spec(tag: &str, path: &Path, writes: Writes) -> OutputSpec {
-    OutputSpec { tag: tag.to_owned(), path: path.to_owned(), optional: false, writes }
+fn spec(tag: &str, path: &Path, writes: Writes, holds: Holds) -> OutputSpec {
+    OutputSpec { tag: tag.to_owned(), path: path.to_owned(), optional: false, writes, holds }
 }
 
 /// What stands at the path, if that is a regular file or nothing; the directory must be there.

@@ -101,7 +101,7 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
 
 /// Archives may keep times; thin ones are not modelled.
 pub(super) fn check_archive(call: &Call<'_>, path: &std::path::Path, real_times: Option<bool>) -> Result<(), Reason> {
-    if determinism::archive(path, call.world)?.is_none() {
+    if !determinism::archive(path, call.world)? {
         return Ok(());
     }
     let real_times = match real_times {

@@ -12,7 +12,7 @@ use gg_thunk::Writes;
 use super::builder::{Builder, is_temporary};
 use super::compile::AssemblerNames;
 use crate::scan::{Chain, Flavour, Headers, Walk};
-use crate::verdict::{Input, Reason, ReasonKind};
+use crate::verdict::{Holds, Input, Reason, ReasonKind};
 use crate::world::FileKind;
 
 /// Flags without a value; those of one letter first.
@@ -184,7 +184,9 @@ pub(crate) fn add(
             }
         }
     }
-    builder.output(&args.output, Writes::Replace)
+    // What a user's own assembler source makes may be meant for a plugin.
+    let holds = if args.inputs.iter().all(|input| is_temporary(input)) { Holds::Object } else { Holds::Binary };
+    builder.output(&args.output, Writes::Replace, holds)
 }
 
 fn names_in(builder: &Builder<'_>, headers: &Headers, path: &Path) -> Result<AssemblerNames, Reason> {

@@ -13,7 +13,7 @@ use super::plan::TEMPORARY;
 use crate::binutils::output;
 use crate::closure;
 use crate::request::Request;
-use crate::verdict::{Inference, Input, OutputSpec, Reason, ReasonKind};
+use crate::verdict::{Holds, Inference, Input, OutputSpec, Reason, ReasonKind};
 use crate::world::{FileKind, Stat, World};
 
 pub(crate) struct Builder<'a> {
@@ -81,7 +81,7 @@ impl<'a> Builder<'a> {
     }
 
     /// A file that a command writes, unless it is a temporary one.
-    pub(crate) fn output(&mut self, path: &OsStr, writes: Writes) -> Result<(), Reason> {
+    pub(crate) fn output(&mut self, path: &OsStr, writes: Writes, holds: Holds) -> Result<(), Reason> {
         if is_temporary(path) {
             return Ok(());
         }
@@ -90,7 +90,7 @@ impl<'a> Builder<'a> {
         let known = self.outputs.iter().any(|output| output.path == path);
         if !known {
             let tag = format!("out{}", self.outputs.len());
-            self.outputs.push(OutputSpec { tag, path, optional: false, writes });
+            self.outputs.push(OutputSpec { tag, path, optional: false, writes, holds });
         }
         Ok(())
     }
@@ -119,7 +119,7 @@ impl<'a> Builder<'a> {
         }
         if writes == Writes::Replace {
             // BFD writes into what is empty, and through a link that leads nowhere.
-            output::by_bfd("", path, self.world)?;
+            output::by_bfd("", path, Holds::Binary, self.world)?;
         }
         Ok(())
     }

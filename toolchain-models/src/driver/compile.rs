@@ -12,7 +12,7 @@ use super::builder::Builder;
 use super::option::{self, Effect};
 use crate::derive::{derive, key_of};
 use crate::scan::{Chain, Flavour, Headers, Reached, Walk};
-use crate::verdict::{Input, Reason, ReasonKind};
+use crate::verdict::{Holds, Input, Reason, ReasonKind};
 use crate::world::{FileKind, World};
 
 /// Operands of assembler directives in inline assembly, to be found by the assembler's step.
@@ -233,7 +233,7 @@ pub(crate) fn add(
     let files: Vec<_> = reached.files.iter().map(|file| Input::File(builder.absolute(file))).collect();
     builder.add(files);
     match &args.output {
-        Some(output) => builder.output(output, Writes::Through)?,
+        Some(output) => builder.output(output, Writes::Through, Holds::Text)?,
         None if args.dependencies_only => builder.prints |= args.depfile.is_none(),
         None if args.preprocesses_only => {
             return Err(Reason::new(ReasonKind::PreprocessToStdout, main.to_string_lossy()));
@@ -244,7 +244,7 @@ pub(crate) fn add(
         if depfile == "-" {
             return Err(Reason::new(ReasonKind::Stdout, "-MF -"));
         }
-        builder.output(depfile, Writes::Through)?;
+        builder.output(depfile, Writes::Through, Holds::Text)?;
     }
     Ok(reached.assembler.into_iter().collect())
 }

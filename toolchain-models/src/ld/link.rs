@@ -12,7 +12,7 @@ use crate::ld::conf::rooted;
 use crate::ld::elf::{self, Content, Facts, Machine, Shared};
 use crate::ld::script::{self, Command};
 use crate::ld::search::machine_of_format;
-use crate::verdict::{Reason, ReasonKind};
+use crate::verdict::{Holds, Reason, ReasonKind};
 use crate::world::{FileKind, World};
 
 const MAX_DEPTH: usize = 32;
@@ -221,6 +221,11 @@ impl<'a> Link<'a> {
     }
 
     fn open(&mut self, path: &Path, state: State, depth: usize) -> Result<bool, Reason> {
+        if let Some(Holds::Object | Holds::Archive) = self.world.promised(path).map_err(|error| io(path, &error))? {
+            // Its machine is that of this build's compiler: one that is not is an error wherever it was asked for.
+            self.files.insert(path.to_owned());
+            return Ok(true);
+        }
         let facts = self.facts(path)?;
         self.files.insert(path.to_owned());
         if !self.fits(path, &facts.content)? {
