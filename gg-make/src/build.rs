@@ -103,6 +103,6 @@ fn lead(options: &Options, directory: &Path) -> Result<Lead> {
     };
     let own = std::env::current_exe().context("gg-make's own path")?;
     let own = own.parent().context("gg-make's own directory")?;
-    let opening = Opening { gg_dir, program: lead::program(own), jobs: options.jobs };
+    let opening = Opening { gg_dir, program: lead::program(own), jobs: options.jobs, lazy: None };
     Ok(Lead::open(&opening, own)?)
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use gg_thunk::{Step, Writes};
+use serde::{Deserialize, Serialize};
 
 /// The answer to a request.
 #[derive(Clone, Debug)]
@@ -147,7 +148,7 @@ pub enum Input {
 }
 
 /// What a file that is to be written will be, as far as that is sure before it is made.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Holds {
     /// A relocatable object from a compiler, without code that only a plugin understands.
     Object,

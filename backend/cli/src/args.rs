@@ -30,10 +30,19 @@ pub(crate) enum Cmd {
     },
     /// Write a thunk by hand and print its name
     CreateThunk(CreateThunk),
+    /// Run a build and answer what can be answered before the work is done: gg force does the work
+    ///
+    /// What nobody but make looks at is answered at once and stands as a placeholder; everything else is done as it comes.
+    /// The exit status is the build's.
+    Infer {
+        /// The build, as in: gg infer make -j8
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
+    },
     /// Force placeholders, which then hold the result, or thunks by name, whose outputs are printed
     Force {
-        /// Files that hold placeholders, or names of thunks (T…) or of their outputs (T…#tag)
-        #[arg(required = true)]
+        /// Files that hold placeholders, directories with such files in them, or names of thunks (T…) or of their outputs
+        /// (T…#tag) [default: the current directory]
         targets: Vec<OsString>,
         /// How many thunks run at once [default: the number of processors]
         #[arg(long, short)]

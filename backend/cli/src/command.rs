@@ -5,6 +5,7 @@ mod create_thunk;
 mod describe;
 mod doctor;
 pub(crate) mod force;
+mod infer;
 mod session;
 mod stats;
 
@@ -30,6 +31,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             }
         }
         Cmd::CreateThunk(args) => create_thunk::run(&args)?,
+        Cmd::Infer { command } => return infer::run(&command),
         Cmd::Force { targets, jobs, keep_going } => return force::run(&targets, jobs, keep_going),
         Cmd::Audit { forget: true, .. } => audit::forget()?,
         Cmd::Audit { command, .. } => return audit::run(&command),

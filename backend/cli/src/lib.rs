@@ -3,6 +3,7 @@
 mod args;
 mod command;
 mod message;
+mod progress;
 mod workplace;
 
 use std::path::Path;

@@ -27,12 +27,13 @@ impl Workplace {
         LocalStore::open(&self.gg_dir).with_context(|| format!("opening the store in {}", self.gg_dir.display()))
     }
 
-    fn opening(&self, jobs: Option<usize>) -> Result<Opening> {
+    /// What a session is opened with.
+    pub fn opening(&self, jobs: Option<usize>) -> Result<Opening> {
         // By its link in /proc it is found even when the file has been replaced meanwhile.
         let program = std::env::current_exe().context("finding gg's own executable")?;
         // gg-force-and-run has gg beside it.
         let program = program.with_file_name("gg");
-        Ok(Opening { gg_dir: self.gg_dir.clone(), program, jobs })
+        Ok(Opening { gg_dir: self.gg_dir.clone(), program, jobs, lazy: None })
     }
 
     /// Tries which kind of private root can be made here.
@@ -46,7 +47,7 @@ impl Workplace {
     }
 
     /// A session.
-    pub fn session(&self) -> Result<Session> {
-        Ok(self.opening(None)?.session()?)
+    pub fn session(&self, jobs: Option<usize>) -> Result<Session> {
+        Ok(self.opening(jobs)?.session()?)
     }
 }

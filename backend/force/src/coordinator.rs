@@ -3,7 +3,7 @@
 
 pub(crate) mod dispatcher;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -46,6 +46,8 @@ pub struct ForceOptions {
     pub no_memo: bool,
     /// Run nothing: what the memo does not know comes to [`Outcome::NotMemoized`].
     pub only_memo: bool,
+    /// Thunks that the caller has settled otherwise; they are neither looked up nor run.
+    pub settled: Arc<BTreeMap<ThunkName, Arc<Forced>>>,
     /// The caller vouches that a thunk it hands in itself is reduced, so that its tree need not be read.
     pub plain: bool,
     /// Ends the request when cancelled; what nobody else waits for is stopped.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use gg_store::Record;
-use gg_thunk::{OutputName, Tag, Thunk, ThunkName};
+use gg_thunk::{OutputName, Tag, Thunk, ThunkName, TreeName};
 
 use crate::history::Kind;
 use crate::outcome::Forced;
@@ -17,7 +17,7 @@ pub(crate) enum State {
     /// Its leaves are not known yet, or not all settled.
     Waiting,
     /// The reduced thunk waits for an engine, or runs on one.
-    Running { reduced: ThunkName, started: bool },
+    Running { reduced: ThunkName, root: TreeName, started: bool },
     /// It was run; some outputs stand for outputs of others, which are not all settled.
     Redirected(Box<Redirected>),
     /// It is done with.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gg_exec::Exit;
 use gg_store::Record;
-use gg_thunk::{Tag, ThunkName};
+use gg_thunk::{Tag, ThunkName, TreeName};
 
 /// The answer about one thunk.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Forced {
     pub engine: Arc<str>,
     /// The reduced thunk, which is the key in the memo; `None` if it did not get that far.
     pub reduced: Option<ThunkName>,
+    /// The tree of that reduced thunk, if it was run.
+    pub root: Option<TreeName>,
     /// With [`Outcome::DependencyFailed`]: what that dependency came to.
     pub failure: Option<Arc<Outcome>>,
 }
@@ -51,7 +53,7 @@ pub enum Outcome {
 
 impl Forced {
     pub(crate) fn without_run(outcome: Outcome) -> Forced {
-        Forced { outcome, from_memo: false, engine: Arc::from(""), reduced: None, failure: None }
+        Forced { outcome, from_memo: false, engine: Arc::from(""), reduced: None, root: None, failure: None }
     }
 
     /// The record, if it was done.

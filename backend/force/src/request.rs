@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use gg_store::Record;
-use gg_thunk::{OutputName, Tag, Thunk, ThunkName};
+use gg_thunk::{OutputName, Tag, Thunk, ThunkName, TreeName};
 
 use crate::coordinator::ForceOptions;
 use crate::graph::{Graph, NodeId, Redirected, State};
@@ -112,7 +112,7 @@ impl Request {
     /// The runs it waits for.
     pub fn runs(&self) -> Vec<(NodeId, ThunkName, bool)> {
         let run = |(id, node): (NodeId, &crate::graph::Node)| match &node.state {
-            State::Running { reduced, started } => Some((id, *reduced, *started)),
+            State::Running { reduced, started, .. } => Some((id, *reduced, *started)),
             _ => None,
         };
         self.graph.iter().filter_map(run).collect()
@@ -168,7 +168,7 @@ impl Request {
 
     /// A run made its outputs.
     pub fn made(&mut self, node: NodeId, engine: &Arc<str>, record: &Arc<Record>, redirects: &[(Tag, OutputName)]) {
-        let Some(reduced) = self.leave_run(node) else {
+        let Some((reduced, root)) = self.leave_run(node) else {
             return;
         };
         let forced = Forced {
@@ -176,6 +176,7 @@ impl Request {
             from_memo: false,
             engine: engine.clone(),
             reduced: Some(reduced),
+            root: Some(root),
             failure: None,
         };
         self.follow(node, forced, record.clone(), redirects.to_vec());
@@ -183,8 +184,9 @@ impl Request {
 
     /// A run came to something else.
     pub fn failed(&mut self, node: NodeId, engine: &Arc<str>, outcome: Outcome) {
-        if let Some(reduced) = self.leave_run(node) {
-            let forced = Forced { engine: engine.clone(), reduced: Some(reduced), ..Forced::without_run(outcome) };
+        if let Some((reduced, root)) = self.leave_run(node) {
+            let (reduced, root) = (Some(reduced), Some(root));
+            let forced = Forced { engine: engine.clone(), reduced, root, ..Forced::without_run(outcome) };
             self.settle(node, forced);
         }
     }
@@ -229,7 +231,10 @@ impl Request {
         let (id, new) = self.graph.add(name, held);
         if new {
             self.unsettled += 1;
-            if !self.stopping {
+            if let Some(forced) = self.options.settled.get(&name) {
+                let forced = Forced::clone(forced);
+                self.settle(id, forced);
+            } else if !self.stopping {
                 self.expanding += 1;
                 self.tasks.push(Task::Expand(id));
             }
@@ -353,6 +358,7 @@ impl Request {
             let forced = Forced {
                 from_memo: true,
                 reduced: Some(reduced),
+                root: Some(thunk.root),
                 ..Forced::without_run(Outcome::Done(record.clone()))
             };
             self.follow(id, forced, record, redirects);
@@ -365,7 +371,7 @@ impl Request {
         }
         self.waiting += 1;
         let node = self.graph.node_mut(id);
-        node.state = State::Running { reduced, started: false };
+        node.state = State::Running { reduced, root: thunk.root, started: false };
         Some(Want { node: id, reduced, thunk, path_us: node.path_us })
     }
 
@@ -400,16 +406,16 @@ impl Request {
         forced
     }
 
-    fn leave_run(&mut self, id: NodeId) -> Option<ThunkName> {
+    fn leave_run(&mut self, id: NodeId) -> Option<(ThunkName, TreeName)> {
         let node = self.graph.node_mut(id);
-        let State::Running { reduced, started } = &node.state else {
+        let State::Running { reduced, root, started } = &node.state else {
             return None;
         };
-        let (reduced, started) = (*reduced, *started);
+        let (reduced, root, started) = (*reduced, *root, *started);
         node.state = State::Waiting;
         self.waiting -= 1;
         self.started -= usize::from(started);
-        Some(reduced)
+        Some((reduced, root))
     }
 
     /// Settles a node and, if it came to nothing, all that wait for it.

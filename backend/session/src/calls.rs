@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use gg_models::Request;
+use gg_models::{Holds, Request};
 use gg_thunk::ValueName;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::evidence::Evidence;
 use crate::{processor, sys};
 
 /// Raised when models change what they infer: older entries are then not found.
-pub(crate) const GENERATION: u32 = 5;
+pub(crate) const GENERATION: u32 = 6;
 
 /// What is kept of a call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -20,6 +20,10 @@ pub(crate) struct Call {
     pub thunk: String,
     /// Its flag shape.
     pub shape: String,
+    /// What each of its outputs will be.
+    pub holds: Vec<Holds>,
+    /// Whether it changes a file that it reads.
+    pub in_place: bool,
     /// Whether the tool failed as the thunk did: then it is asked at once.
     pub fails: bool,
     /// What the model saw.

@@ -166,8 +166,15 @@ impl<'a> Ingest<'a> {
     }
 
     fn file(&self, path: &Path, stat: &Stat, exact: bool) -> Result<Node, SessionError> {
-        let value = self.contents.value(path, stat)?;
-        self.world.depends_on(path, value);
+        let placeholder = self.world.placeholder(path, stat).map_err(|e| SessionError::io("reading", path, e))?;
+        let object = match placeholder {
+            Some(object) => ObjectName::Output(object),
+            None => {
+                let value = self.contents.value(path, stat)?;
+                self.world.depends_on(path, value);
+                ObjectName::Value(value)
+            }
+        };
         // Only whether it can be executed matters to a reader; who changes a file in place keeps its mode.
         let mode = if exact {
             stat.mode
@@ -180,7 +187,7 @@ impl<'a> Ingest<'a> {
             sec: stat.mtime_ns.div_euclid(1_000_000_000) as i64,
             nsec: stat.mtime_ns.rem_euclid(1_000_000_000) as u32,
         });
-        Ok(Node::File(FileNode { object: ObjectName::Value(value), mode, mtime }))
+        Ok(Node::File(FileNode { object, mode, mtime }))
     }
 }
 

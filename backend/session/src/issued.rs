@@ -1,11 +1,37 @@
-//! Which placeholders this `GG_DIR` has issued: one empty file each. No other is honoured, wherever it stands.
+//! Which placeholders this `GG_DIR` has issued, and what is known of the outputs that they stand for: one file each. No
+//! other placeholder is honoured, wherever it stands. Knows nothing of the files that hold placeholders.
 
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use gg_thunk::OutputName;
+use gg_models::Holds;
+use gg_thunk::{Bytes, OutputName};
+use serde::{Deserialize, Serialize};
+
+use crate::placeholders::Held;
+use crate::sys;
+
+/// What is known of an output that stands as a placeholder.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Issue {
+    /// What it will be.
+    pub holds: Holds,
+    /// When the call was answered, in nanoseconds since 1970: the order of the work.
+    pub at_ns: i128,
+    /// The mode that the placeholder was given, so that a later change of it is seen.
+    pub mode: u32,
+    /// The flag shape of its thunk.
+    pub shape: String,
+    /// Whether its thunk is to be held against a run over the host.
+    pub audit: bool,
+    /// The command line, for messages.
+    pub argv: Vec<Bytes>,
+}
 
 /// The ledger of placeholders.
+#[derive(Clone)]
 pub struct Issued {
     dir: PathBuf,
 }
@@ -16,15 +42,74 @@ impl Issued {
         Issued { dir: gg_dir.join("issued") }
     }
 
-    /// Notes that a placeholder for this output was, or is about to be, written.
+    fn path(&self, object: &OutputName) -> PathBuf {
+        self.dir.join(object.to_string())
+    }
+
+    /// Notes that a placeholder for this output was, or is about to be, written by hand.
     pub fn note(&self, object: &OutputName) -> io::Result<()> {
         std::fs::create_dir_all(&self.dir)?;
-        std::fs::write(self.dir.join(object.to_string()), b"")
+        std::fs::write(self.path(object), b"")
+    }
+
+    /// Notes that a placeholder for this output is about to be written, and what is known of it.
+    pub(crate) fn note_known(&self, object: &OutputName, issue: &Issue) -> io::Result<()> {
+        sys::write_whole(&self.path(object), &postcard::to_stdvec(issue).map_err(io::Error::other)?)
     }
 
     /// Whether a placeholder for this output was ever issued here.
     pub fn has(&self, object: &OutputName) -> bool {
-        self.dir.join(object.to_string()).exists()
+        self.path(object).exists()
+    }
+
+    /// What is known of an output; nothing of one whose placeholder was written by hand.
+    pub(crate) fn get(&self, object: &OutputName) -> Option<Issue> {
+        postcard::from_bytes(&std::fs::read(self.path(object)).ok()?).ok()
+    }
+
+    /// Whether any was ever issued.
+    pub(crate) fn any(&self) -> bool {
+        self.dir.exists()
+    }
+
+    /// Waits until no other process writes the file of a placeholder of this output; until the file is dropped.
+    pub(crate) fn lock(&self, object: &OutputName) -> io::Result<std::fs::File> {
+        let file = std::fs::File::open(self.path(object))?;
+        sys::lock(&file)?;
+        Ok(file)
+    }
+}
+
+impl Issued {
+    fn writing(&self) -> PathBuf {
+        self.dir.join("writing")
+    }
+
+    /// Notes that a file with several names is about to become its output.
+    pub(crate) fn note_writing(&self, held: &Held) -> io::Result<()> {
+        sys::write_whole(&self.writing().join(held.object.to_string()), held.path.as_os_str().as_bytes())
+    }
+
+    /// Notes that it has.
+    pub(crate) fn note_written(&self, held: &Held) -> io::Result<()> {
+        std::fs::remove_file(self.writing().join(held.object.to_string()))
+    }
+
+    /// Whether a process has begun to write that file, and did not come to its end.
+    pub(crate) fn is_being_written(&self, held: &Held) -> bool {
+        let noted = std::fs::read(self.writing().join(held.object.to_string()));
+        noted.is_ok_and(|path| path == held.path.as_os_str().as_bytes())
+    }
+
+    /// The files of which that is so.
+    pub(crate) fn being_written(&self) -> Vec<Held> {
+        let entries = std::fs::read_dir(self.writing()).into_iter().flatten().flatten();
+        let held = entries.filter_map(|entry| {
+            let object = entry.file_name().to_str()?.parse().ok()?;
+            let path = std::fs::read(entry.path()).ok()?;
+            Some(Held { path: PathBuf::from(OsStr::from_bytes(&path)), object })
+        });
+        held.collect()
     }
 }
 
@@ -35,12 +120,22 @@ mod tests {
 
     #[test]
     fn only_what_was_noted_is_there() {
-        let dir = std::env::temp_dir().join(format!("gg-issued-{}", std::process::id()));
+        let dir = gg_testkit::temp_dir();
         let object = |tag| OutputName { thunk: ThunkName::of(b"t"), tag: Tag::new(tag).unwrap() };
-        let issued = Issued::open(&dir);
-        assert!(!issued.has(&object("o")));
+        let issued = Issued::open(dir.path());
+        assert!(!issued.has(&object("o")) && !issued.any());
         issued.note(&object("o")).unwrap();
-        assert!(issued.has(&object("o")) && !issued.has(&object("d")));
-        std::fs::remove_dir_all(dir).unwrap();
+        assert!(issued.any() && issued.has(&object("o")) && !issued.has(&object("d")));
+        assert_eq!(issued.get(&object("o")), None, "nothing is known of it");
+        let issue = Issue {
+            holds: Holds::Object,
+            at_ns: 5,
+            mode: 0o644,
+            shape: "s".to_owned(),
+            audit: true,
+            argv: vec![b"gcc".to_vec(), b"\xff".to_vec()],
+        };
+        issued.note_known(&object("d"), &issue).unwrap();
+        assert_eq!(issued.get(&object("d")), Some(issue));
     }
 }

@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::sys::append_line;
 
-/// One call, or a miss that showed after it.
+/// One call, or what showed after it: a miss, a thunk that was forced.
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Line {
     /// The session's identity: its start in microseconds since 1970 and its process.
     pub session: String,
-    /// The tool's name; empty for a line that only reports a miss.
+    /// The tool's name; empty for a line that is no call.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub tool: String,
     /// Microseconds since 1970 at which the request had been read.
@@ -35,6 +35,9 @@ pub(crate) struct Line {
     pub thunk: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub memo: bool,
+    /// Answered before the work was done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lazy: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub audited: bool,
     /// The engine that executed the thunk.
@@ -222,6 +225,7 @@ impl Stats {
         self.commands += u64::from(!line.tool.is_empty());
         self.thunks += u64::from(line.thunk);
         self.memo_hits += u64::from(line.memo);
+        self.lazy += u64::from(line.lazy);
         self.audited += u64::from(line.audited);
         if let Some(engine) = line.engine {
             *self.executed.entry(engine).or_default() += 1;

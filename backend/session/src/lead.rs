@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use gg_models::makes_thunks;
 use gg_protocol::SOCKET_VARIABLE;
 use gg_protocol::real_tool::DEFAULT_PATH;
 
+use crate::readers::is_reader;
 use crate::server::{self, Place, Serving};
 use crate::{Opening, Session, SessionError};
 
@@ -41,7 +43,11 @@ impl Lead {
         let socket = place.socket().to_owned();
         let path = path();
         let run = socket.parent().unwrap_or(&opening.gg_dir);
-        let links = links::make(run, &shim, &links::names(&path, &shim))?;
+        let mut names = links::names(&path, &shim, &makes_thunks);
+        if opening.lazy.is_some() {
+            names.extend(links::names(&path, &shim, &|name| is_reader(name.as_bytes())));
+        }
+        let links = links::make(run, &shim, &names)?;
         let serving = server::serve_beside(place, Arc::clone(&session))?;
         let env = vec![
             ("PATH", with_first(&links, &path)),
@@ -54,6 +60,11 @@ impl Lead {
     /// Shims find this session from this command on.
     pub fn guide(&self, command: &mut Command) {
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Session {
+        &self.session
     }
 
     /// Ends the serving: who called before is still served, and nobody else.

@@ -23,6 +23,7 @@
 //! | `journal` | one line a call, and the sums of them |
 
 mod audit;
+mod caller;
 mod calls;
 mod evidence;
 mod hangup;
@@ -32,10 +33,13 @@ mod journal;
 pub mod lead;
 mod open;
 mod place;
+mod placeholders;
 mod processor;
+mod readers;
 pub mod server;
 mod session;
 mod shapes;
+mod shell;
 mod sys;
 mod world;
 
@@ -45,13 +49,19 @@ pub use gg_protocol::{gg_dir, real_tool};
 pub use issued::Issued;
 pub use journal::{Details, Journal, Log, Stats};
 pub use open::Opening;
-pub use session::{Audited, Described, Options, STORE_FULL, Session};
+pub use placeholders::Held;
+pub use session::{Audited, Described, Late, LateFailure, Options, OverHost, STORE_FULL, Session, Unsealed};
 pub use shapes::{Forgotten, forget as forget_verdicts};
 pub use sys::free_bytes;
 
 /// What sessions keep in a `GG_DIR` beside the store and can do without: directories of shards.
 pub fn caches(gg_dir: &std::path::Path) -> Vec<std::path::PathBuf> {
-    ["calls", "plans"].map(|name| gg_dir.join(name)).into()
+    [gg_dir.join("calls"), gg_dir.join("plans"), late_failures(gg_dir)].into()
+}
+
+/// Where it is noted which thunks have failed after their calls were answered.
+fn late_failures(gg_dir: &std::path::Path) -> std::path::PathBuf {
+    gg_dir.join("late-failures")
 }
 
 /// What can go wrong in a session. It never reaches a caller: the real tool runs instead, and the log says why.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gg_force::{Coordinator, CoordinatorOptions, Engine, Ground, Site};
+use gg_protocol::FdInfo;
 use gg_store::{LocalStore, Memo};
 
 use crate::SessionError;
@@ -18,6 +19,8 @@ pub struct Opening {
     pub program: PathBuf,
     /// How many thunks run at once; as many as there are processors if nothing is said.
     pub jobs: Option<usize>,
+    /// The build's standard output and standard error, if calls are to be answered before their work is done.
+    pub lazy: Option<[FdInfo; 2]>,
 }
 
 impl Opening {
@@ -54,6 +57,8 @@ impl Opening {
             store,
             memo,
             unsealed: ground.unsealed(),
+            over_host: None,
+            lazy: self.lazy,
             hidden: Vec::new(),
         })
     }

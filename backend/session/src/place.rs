@@ -4,8 +4,8 @@
 //! file that is there, through links, and its mode stays. Knows nothing of how the bytes were made.
 
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, Seek as _};
+use std::fs::{File, FileTimes, OpenOptions, Permissions};
+use std::io::{self, Seek as _, Write as _};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -33,23 +33,68 @@ pub(crate) fn place(store: &LocalStore, outputs: &[Output], record: &Record) -> 
     }
     for (output, object, mode) in ready {
         let path = Path::new(OsStr::from_bytes(&output.path));
-        let placed = File::open(&object).and_then(|object| match output.writes {
-            Writes::Replace => replace(&object, path, mode),
-            Writes::Through => through(&object, path, mode),
-        });
+        let object = File::open(&object).map(Content::Object);
+        let placed = object.and_then(|mut object| put(&mut object, path, output.writes, mode));
         placed.map_err(|e| SessionError::io("writing", path, e))?;
     }
     Ok(())
 }
 
-/// All of the object into the file, sharing blocks where the file system can.
-fn fill(mut object: &File, file: &mut File) -> io::Result<()> {
-    object.rewind()?;
-    io::copy(&mut object, file).map(drop)
+/// What goes into a file.
+pub(crate) enum Content<'a> {
+    /// All of an object of the store.
+    Object(File),
+    /// These bytes.
+    Text(&'a [u8]),
+}
+
+impl Content<'_> {
+    /// Its length in bytes.
+    pub fn len(&self) -> io::Result<u64> {
+        match self {
+            Content::Object(object) => Ok(object.metadata()?.len()),
+            Content::Text(text) => Ok(text.len() as u64),
+        }
+    }
+
+    /// All of it into the file, sharing blocks where the file system can.
+    fn fill(&mut self, file: &mut File) -> io::Result<()> {
+        match self {
+            Content::Object(object) => {
+                object.rewind()?;
+                io::copy(object, file).map(drop)
+            }
+            Content::Text(text) => file.write_all(text),
+        }
+    }
+}
+
+/// Puts something where a tool that writes in this way would have put it.
+pub(crate) fn put(content: &mut Content<'_>, path: &Path, writes: Writes, mode: u32) -> io::Result<()> {
+    match writes {
+        Writes::Replace => replace(content, path, mode),
+        Writes::Through => through(content, path, mode),
+    }
+}
+
+/// A whole file with these times takes the name in one step, whatever file had it.
+pub(crate) fn put_beside(content: &mut Content<'_>, path: &Path, mode: u32, times: FileTimes) -> io::Result<()> {
+    let beside = beside(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    let filled = content.fill(&mut file);
+    let whole =
+        filled.and_then(|()| file.set_permissions(Permissions::from_mode(mode))).and_then(|()| file.set_times(times));
+    match whole {
+        Ok(()) => rename(&beside, path),
+        Err(e) => {
+            let _ = std::fs::remove_file(&beside);
+            Err(e)
+        }
+    }
 }
 
 /// A new file, then its name: who looks sees the old file or all of the new one.
-fn replace(object: &File, path: &Path, mode: u32) -> io::Result<()> {
+fn replace(object: &mut Content<'_>, path: &Path, mode: u32) -> io::Result<()> {
     let Some(new) = Unnamed::make(object, path, mode)? else { return replace_by_rename(object, path, mode) };
     match new.link(path) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
@@ -62,10 +107,10 @@ fn replace(object: &File, path: &Path, mode: u32) -> io::Result<()> {
 }
 
 /// Where a file cannot be made without a name.
-fn replace_by_rename(object: &File, path: &Path, mode: u32) -> io::Result<()> {
+fn replace_by_rename(object: &mut Content<'_>, path: &Path, mode: u32) -> io::Result<()> {
     let beside = beside(path)?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-    let filled = fill(object, &mut file).and_then(|()| file.set_permissions(Permissions::from_mode(mode)));
+    let filled = object.fill(&mut file).and_then(|()| file.set_permissions(Permissions::from_mode(mode)));
     match filled {
         Ok(()) => rename(&beside, path),
         Err(e) => {
@@ -89,7 +134,7 @@ fn beside(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Into the file that is there; if there is none, a new one with all its bytes.
-fn through(object: &File, path: &Path, mode: u32) -> io::Result<()> {
+fn through(object: &mut Content<'_>, path: &Path, mode: u32) -> io::Result<()> {
     if !path.exists()
         && !path.is_symlink()
         && let Some(new) = Unnamed::make(object, path, mode)?
@@ -101,17 +146,17 @@ fn through(object: &File, path: &Path, mode: u32) -> io::Result<()> {
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(mut file) => {
-            let filled = fill(object, &mut file).and_then(|()| file.set_permissions(Permissions::from_mode(mode)));
+            let filled = object.fill(&mut file).and_then(|()| file.set_permissions(Permissions::from_mode(mode)));
             filled.inspect_err(|_| {
                 let _ = std::fs::remove_file(path);
             })
         }
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
             let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
-            let length = object.metadata()?.len();
+            let length = object.len()?;
             // A full disk is noticed while the old bytes are still there.
             sys::reserve(&file, length)?;
-            fill(object, &mut file)?;
+            object.fill(&mut file)?;
             file.set_len(length)
         }
         Err(e) => Err(e),
@@ -123,10 +168,10 @@ struct Unnamed(File);
 
 impl Unnamed {
     /// Makes one in the directory of the path; `None` where the file system cannot.
-    fn make(object: &File, path: &Path, mode: u32) -> io::Result<Option<Unnamed>> {
+    fn make(object: &mut Content<'_>, path: &Path, mode: u32) -> io::Result<Option<Unnamed>> {
         let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
         let Some(mut file) = sys::unnamed_file(dir)? else { return Ok(None) };
-        fill(object, &mut file)?;
+        object.fill(&mut file)?;
         file.set_permissions(Permissions::from_mode(mode))?;
         Ok(Some(Unnamed(file)))
     }
@@ -143,11 +188,11 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     /// A directory with an object in it, and the object open.
-    fn directory(name: &str) -> (PathBuf, File) {
+    fn directory(name: &str) -> (PathBuf, Content<'static>) {
         let dir = std::env::temp_dir().join(format!("gg-place-{}-{name}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         fs::write(dir.join("object"), "new bytes").unwrap();
-        let object = File::open(dir.join("object")).unwrap();
+        let object = Content::Object(File::open(dir.join("object")).unwrap());
         (dir, object)
     }
 
@@ -157,23 +202,23 @@ mod tests {
 
     #[test]
     fn replacing_takes_the_name_from_whatever_had_it() {
-        let (dir, object) = directory("replace");
+        let (dir, mut object) = directory("replace");
         let out = dir.join("out");
         for way in [replace, replace_by_rename] {
-            way(&object, &out, 0o640).unwrap();
+            way(&mut object, &out, 0o640).unwrap();
             assert_eq!(state(&out), ("new bytes".to_owned(), 0o640));
             fs::write(dir.join("other"), "old").unwrap();
             fs::remove_file(&out).unwrap();
             std::os::unix::fs::symlink("other", &out).unwrap();
-            way(&object, &out, 0o755).unwrap();
+            way(&mut object, &out, 0o755).unwrap();
             assert_eq!(state(&out), ("new bytes".to_owned(), 0o755));
             assert_eq!(fs::read_to_string(dir.join("other")).unwrap(), "old", "what it pointed to is as it was");
             fs::hard_link(&out, dir.join("second")).unwrap();
-            way(&object, &out, 0o600).unwrap();
+            way(&mut object, &out, 0o600).unwrap();
             assert_eq!(state(&dir.join("second")).1, 0o755, "another name of the old file keeps it");
             fs::remove_file(dir.join("second")).unwrap();
             fs::remove_file(&out).unwrap();
-            assert!(way(&object, &dir.join("absent/out"), 0o644).is_err());
+            assert!(way(&mut object, &dir.join("absent/out"), 0o644).is_err());
         }
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 2, "nothing is left but object and other");
         fs::remove_dir_all(dir).unwrap();
@@ -181,20 +226,20 @@ mod tests {
 
     #[test]
     fn writing_through_keeps_the_file() {
-        let (dir, object) = directory("through");
+        let (dir, mut object) = directory("through");
         let out = dir.join("out");
-        through(&object, &out, 0o640).unwrap();
+        through(&mut object, &out, 0o640).unwrap();
         assert_eq!(state(&out), ("new bytes".to_owned(), 0o640));
         fs::write(&out, "old bytes that are longer").unwrap();
         fs::set_permissions(&out, Permissions::from_mode(0o751)).unwrap();
         std::os::unix::fs::symlink("out", dir.join("link")).unwrap();
         let before = fs::metadata(&out).unwrap().ino();
-        through(&object, &dir.join("link"), 0o644).unwrap();
+        through(&mut object, &dir.join("link"), 0o644).unwrap();
         assert_eq!(state(&out), ("new bytes".to_owned(), 0o751));
         assert_eq!(fs::metadata(&out).unwrap().ino(), before);
         // A link that leads nowhere: the file is made where it points to.
         std::os::unix::fs::symlink("made", dir.join("dangling")).unwrap();
-        through(&object, &dir.join("dangling"), 0o644).unwrap();
+        through(&mut object, &dir.join("dangling"), 0o644).unwrap();
         assert_eq!(fs::read_to_string(dir.join("made")).unwrap(), "new bytes");
         fs::remove_dir_all(dir).unwrap();
     }

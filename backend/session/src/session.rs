@@ -1,9 +1,13 @@
 //! One call, from request to reply.
 
 mod audited;
+mod late;
+mod lazy;
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
@@ -12,23 +16,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use gg_force::{Cancel, Coordinator, ForceOptions, Forced, Outcome, trace};
-use gg_models::{Inference, Models, Verdict};
+use gg_models::{Holds, Inference, Input, Models, Verdict};
 use gg_protocol::real_tool::{DEFAULT_PATH, Finder};
-use gg_protocol::{FdKind, Ran, RanStatus, Reply, Request};
+use gg_protocol::{FdInfo, FdKind, Ran, RanStatus, Reply, Request};
 use gg_store::{DigestCache, Lease, LocalStore, Memo, Record, Store as _, StoreError};
-use gg_thunk::{Thunk, ThunkName, ValueName};
+use gg_thunk::{OutputName, Thunk, ThunkName, ValueName};
 
 use crate::audit::{self, AuditPolicy, ThunkEnd};
 use crate::calls::{Call, Calls};
 use crate::hangup::Hangups;
 use crate::ingest::{Contents, Ingest};
+use crate::issued::Issued;
 use crate::journal::{Journal, Line, Log, Stats};
 use crate::place::place;
 use crate::shapes::{Shapes, Standing};
-use crate::world::{LiveWorld, Recall};
+use crate::world::{LiveWorld, Outputs, Recall};
 use crate::{SessionError, sys};
 
 pub use audited::Audited;
+pub use late::{Late, LateFailure, OverHost, Unsealed};
+pub(crate) use lazy::Lazy;
 
 /// Variables that say how make or the shell was called and that no tool of a toolchain reads. They are
 /// kept from the models, so that they cannot tell one call from another.
@@ -49,6 +56,9 @@ pub const STORE_FULL: &str = "store-full";
 
 /// How the system's ENOSPC reads in a message.
 const NO_SPACE: &str = "(os error 28)";
+
+/// The reason for which calls fail because what they need was answered for, and has failed since.
+const LATE_FAILURE: &str = "late-failure";
 
 /// Why a call is refused: its shim then says what a shell would.
 const NO_TOOL: &str = "the real tool is not on PATH";
@@ -71,6 +81,10 @@ pub struct Options {
     pub memo: Memo,
     /// Why thunks cannot be run sealed here, if they cannot: then every call is native.
     pub unsealed: Option<String>,
+    /// Runs a thunk over a read-only view of the host, where that can be.
+    pub over_host: Option<Box<OverHost>>,
+    /// The build's standard output and standard error, if calls are to be answered before their work is done.
+    pub lazy: Option<[FdInfo; 2]>,
     /// Paths that models are shown as absent; for the tests of the audit.
     pub hidden: Vec<PathBuf>,
 }
@@ -88,6 +102,9 @@ pub struct Session {
     tally: Mutex<Stats>,
     hangups: Arc<Hangups>,
     unsealed: Option<String>,
+    issued: Issued,
+    lazy: Option<Lazy>,
+    over_host: Option<Box<OverHost>>,
     hidden: Vec<PathBuf>,
     name: String,
     _lease: Lease,
@@ -122,6 +139,10 @@ struct Known {
     request: gg_models::Request,
     thunk: Thunk,
     shape: String,
+    /// What each of its outputs will be.
+    holds: Vec<Holds>,
+    /// Whether it changes a file that it reads.
+    in_place: bool,
     /// What is kept of it is kept under this name.
     key: ValueName,
     fails: bool,
@@ -140,8 +161,23 @@ pub struct Described {
 }
 
 enum Stop {
-    Native { kind: String, detail: String },
+    Native {
+        kind: String,
+        detail: String,
+    },
+    /// What the call needs was answered for, and has failed since; what its caller is told.
+    Late(String),
     NoTool,
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stop::Native { kind, detail } => write!(f, "{kind}: {detail}"),
+            Stop::Late(said) => f.write_str(said),
+            Stop::NoTool => f.write_str(NO_TOOL),
+        }
+    }
 }
 
 impl From<SessionError> for Stop {
@@ -178,6 +214,9 @@ impl Session {
             tally: Mutex::default(),
             hangups: Hangups::start().map_err(at)?,
             unsealed: options.unsealed,
+            issued: Issued::open(&options.gg_dir),
+            lazy: options.lazy.map(Lazy::new),
+            over_host: options.over_host,
             hidden: options.hidden,
             name: format!("{since:020}-{}", std::process::id()),
             _lease: options.store.lease()?,
@@ -201,6 +240,9 @@ impl Session {
 
     /// Answers one call. Whatever goes wrong here, the real tool runs.
     pub(crate) fn answer(&self, request: &Request, caller: Option<&UnixStream>) -> Answer {
+        if let Some(reply) = self.serve_placeholder(request).or_else(|| self.serve_reader(request, caller)) {
+            return Answer { reply, doubt: None };
+        }
         let begun = Instant::now();
         let mut line = Line {
             session: self.name.clone(),
@@ -212,14 +254,25 @@ impl Session {
         let reply = match self.serve(request, caller, &mut line, &mut doubt) {
             Ok(reply) => reply,
             Err(Stop::NoTool) => Reply::Refused { message: NO_TOOL.to_owned() },
-            Err(Stop::Native { kind, detail }) => {
-                line.native = Some(kind);
-                line.detail = Some(detail).filter(|text| !text.is_empty());
-                match self.run_real(request, doubt.is_some()) {
-                    Some(reply) => reply,
-                    None => Reply::Refused { message: NO_TOOL.to_owned() },
-                }
+            Err(Stop::Late(said)) => {
+                line.native = Some(LATE_FAILURE.to_owned());
+                refusal(said)
             }
+            Err(Stop::Native { kind, detail }) => match self.before_native(request, None, &kind) {
+                Ok(()) => {
+                    line.native = Some(kind);
+                    line.detail = Some(detail).filter(|text| !text.is_empty());
+                    match self.run_real(request, doubt.is_some()) {
+                        Some(reply) => reply,
+                        None => Reply::Refused { message: NO_TOOL.to_owned() },
+                    }
+                }
+                Err(said) => {
+                    doubt = None;
+                    line.native = Some(LATE_FAILURE.to_owned());
+                    refusal(said)
+                }
+            },
         };
         line.wall_us = begun.elapsed().as_micros() as u64;
         // Nothing came of a call whose caller went away.
@@ -272,8 +325,7 @@ impl Session {
     pub fn describe(&self, request: &Request) -> Result<Described, String> {
         match self.known(request, None, false) {
             Ok(known) => Ok(Described { name: known.thunk.name(), thunk: known.thunk, shape: known.shape }),
-            Err(Stop::NoTool) => Err(NO_TOOL.to_owned()),
-            Err(Stop::Native { kind, detail }) => Err(format!("{kind}: {detail}")),
+            Err(stop) => Err(stop.to_string()),
         }
     }
 
@@ -314,6 +366,11 @@ impl Session {
             (line.thunk, line.memo) = (true, true);
             return Ok(reply);
         }
+        if let Some(lazy) = &self.lazy
+            && self.may_wait(request, caller, &known)
+        {
+            return self.answer_lazily(lazy, request, &known, standing.as_ref(), line);
+        }
         let audited = policy.wants(&known.thunk, standing.is_some());
         // Noted first: whatever is in the memo can be dropped from it.
         self.note(&known.shape, &name)?;
@@ -325,6 +382,9 @@ impl Session {
             name = known.thunk.name();
             self.note(&known.shape, &name)?;
             forced = self.force(&known.thunk, caller, false)?;
+        }
+        if let Some(reduced) = forced.reduced.filter(|reduced| *reduced != name) {
+            self.note(&known.shape, &reduced)?;
         }
         match &forced.outcome {
             Outcome::Done(record) => {
@@ -353,7 +413,7 @@ impl Session {
             }
             Outcome::CouldNotRun(why) => Err(could_not_run(why)),
             Outcome::Cancelled => Err(native("cancelled", "")),
-            Outcome::DependencyFailed(name) => Err(native("engine", format!("{name} failed"))),
+            Outcome::DependencyFailed(_) => Err(self.needs_failed(&known.thunk)),
             Outcome::NotMemoized => Err(native("engine", "only the memo was asked")),
         }
     }
@@ -402,10 +462,11 @@ impl Session {
             if changed.is_none()
                 && let Some(thunk) = self.contents.store.get_thunk(&name).map_err(SessionError::from)?
             {
-                return Ok(Known { request, thunk, shape: call.shape, key, fails: call.fails, anew: None });
+                let Call { shape, holds, in_place, fails, .. } = call;
+                return Ok(Known { request, thunk, shape, holds, in_place, key, fails, anew: None });
             }
         }
-        let world = LiveWorld::new(&self.recall, &self.hidden);
+        let world = LiveWorld::new(&self.recall, &self.hidden, Some(self));
         let inference: Inference = match self.models.infer(&request, &world) {
             Verdict::Thunk(inference) => *inference,
             Verdict::RunReal(reason) => return Err(native(reason.kind.name(), reason.detail)),
@@ -414,10 +475,20 @@ impl Session {
         let name = self.contents.store.put_thunk(&thunk).map_err(SessionError::from)?;
         let outputs: HashSet<PathBuf> = inference.outputs.iter().map(|output| output.path.clone()).collect();
         let evidence = world.evidence(&outputs, inference.timestamps);
-        let call = Call { thunk: name.to_string(), shape: inference.shape.clone(), fails: false, evidence };
+        let holds: Vec<Holds> = inference.outputs.iter().map(|output| output.holds).collect();
+        let in_place = inference.inputs.iter().any(|input| matches!(input, Input::InPlace(_)));
+        let shape = inference.shape;
+        let call = Call {
+            thunk: name.to_string(),
+            shape: shape.clone(),
+            holds: holds.clone(),
+            in_place,
+            fails: false,
+            evidence,
+        };
         let kept = self.calls.put(&key, &call);
         kept.map_err(|e| SessionError::from(StoreError::at(&self.contents.store.root().join("calls"), e)))?;
-        Ok(Known { request, thunk, shape: inference.shape, key, fails: false, anew: Some(why) })
+        Ok(Known { request, thunk, shape, holds, in_place, key, fails: false, anew: Some(why) })
     }
 
     /// What the memo has, if all it names is in the store.
@@ -483,6 +554,25 @@ impl Session {
             report,
         })
     }
+}
+
+impl Outputs for Session {
+    fn issued(&self) -> &Issued {
+        &self.issued
+    }
+
+    fn bytes(&self, object: &OutputName) -> io::Result<Arc<[u8]>> {
+        let forced = self.coordinator.force(&object.thunk, ForceOptions::default());
+        let made = forced.record().and_then(|record| record.outputs.get(&object.tag));
+        let made = made.ok_or_else(|| io::Error::other(format!("{object} cannot be made: {:?}", forced.outcome)))?;
+        let bytes = self.contents.store.get(&made.object).map_err(io::Error::other)?;
+        Ok(bytes.ok_or_else(|| io::Error::other(format!("{object} has gone from the store")))?.into())
+    }
+}
+
+/// The reply to a call that needs what could not be made.
+fn refusal(said: String) -> Reply {
+    Reply::Done { status: 1, stdout: Vec::new(), stderr: (said + "\n").into_bytes() }
 }
 
 fn finder<'a>(request: &Request, cwd: &'a Path) -> Finder<'a> {

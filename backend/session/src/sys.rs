@@ -150,6 +150,16 @@ pub(crate) fn reserve(file: &File, length: u64) -> io::Result<()> {
 /// Whether the process at the other end of the socket has this process's mounts: what it means by a path is then what this
 /// process means by it.
 pub(crate) fn has_our_mounts(socket: &std::os::unix::net::UnixStream) -> bool {
+    let mounts = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
+    // Without /proc nothing is known.
+    match mounts("self") {
+        None => true,
+        ours => peer(socket).is_some_and(|peer| mounts(&peer.to_string()) == ours),
+    }
+}
+
+/// The number of the process at the other end of the socket; `None` of one in another pid namespace.
+pub(crate) fn peer(socket: &std::os::unix::net::UnixStream) -> Option<u32> {
     let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
     let mut length = size_of::<libc::ucred>() as libc::socklen_t;
     // SAFETY: both out-pointers are to live locals, and the length says how large the first is.
@@ -162,12 +172,8 @@ pub(crate) fn has_our_mounts(socket: &std::os::unix::net::UnixStream) -> bool {
             &raw mut length,
         )
     };
-    let mounts = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
-    // Without /proc nothing is known; a process of another pid namespace has the number 0 here.
-    match mounts("self") {
-        None => true,
-        ours => answer == 0 && peer.pid != 0 && mounts(&peer.pid.to_string()) == ours,
-    }
+    // A process of another pid namespace has the number 0 here.
+    u32::try_from(peer.pid).ok().filter(|pid| answer == 0 && *pid != 0)
 }
 
 /// Whether what is made in the directory gets an access control list: the modes are then not those of the private root.

@@ -15,10 +15,12 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use gg_models::{FileKind, RunOutput, Stat, World};
-use gg_thunk::ValueName;
+use gg_models::{FileKind, Holds, RunOutput, Stat, World};
+use gg_thunk::{OutputName, Placeholder, ValueName};
 
 use crate::evidence::{Evidence, Found, Item, Look, State, list, look, names_found};
+use crate::issued::Issued;
+use crate::placeholders::held_by;
 use crate::sys;
 
 /// Where models keep plans: one file a key.
@@ -48,10 +50,22 @@ impl Recall {
     }
 }
 
+/// Where the outputs come from that stand as placeholders.
+pub(crate) trait Outputs {
+    /// The ledger of placeholders.
+    fn issued(&self) -> &Issued;
+
+    /// The bytes of an output, which is forced for that.
+    fn bytes(&self, object: &OutputName) -> io::Result<Arc<[u8]>>;
+}
+
 /// The world of one request.
 pub(crate) struct LiveWorld<'a> {
     recall: &'a Recall,
     hidden: &'a [PathBuf],
+    /// Where there may be placeholders.
+    outputs: Option<&'a dyn Outputs>,
+    placeholders: RefCell<HashMap<PathBuf, Option<OutputName>>>,
     /// Nanoseconds since 1970 at which nothing had been looked at yet.
     begun: i128,
     seen: RefCell<HashMap<(PathBuf, Look), Option<Stat>>>,
@@ -66,10 +80,12 @@ pub(crate) struct LiveWorld<'a> {
 
 impl<'a> LiveWorld<'a> {
     /// A world in which the `hidden` paths, which are without links, are absent.
-    pub fn new(recall: &'a Recall, hidden: &'a [PathBuf]) -> LiveWorld<'a> {
+    pub fn new(recall: &'a Recall, hidden: &'a [PathBuf], outputs: Option<&'a dyn Outputs>) -> LiveWorld<'a> {
         LiveWorld {
             recall,
             hidden,
+            outputs: outputs.filter(|outputs| outputs.issued().any()),
+            placeholders: RefCell::default(),
             begun: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128),
             seen: RefCell::default(),
             order: RefCell::default(),
@@ -79,6 +95,27 @@ impl<'a> LiveWorld<'a> {
             lists: RefCell::default(),
             denied: RefCell::default(),
         }
+    }
+
+    /// The output that a file in this state stands for, if it is a placeholder. The request then depends on its being that.
+    pub fn placeholder(&self, path: &Path, stat: &Stat) -> io::Result<Option<OutputName>> {
+        let Some(outputs) = self.outputs.filter(|_| stat.kind == FileKind::File) else { return Ok(None) };
+        if let Some(known) = self.placeholders.borrow().get(path) {
+            return Ok(known.clone());
+        }
+        let object = held_by(outputs.issued(), path, stat.size)?;
+        if let Some(object) = &object {
+            self.depends_on(path, ValueName::of(&Placeholder { object: object.clone() }.encode()));
+        }
+        self.placeholders.borrow_mut().insert(path.to_owned(), object.clone());
+        Ok(object)
+    }
+
+    /// The bytes of an output that stands as a placeholder.
+    fn output(&self, path: &Path) -> io::Result<Option<Arc<[u8]>>> {
+        let Some(outputs) = self.outputs else { return Ok(None) };
+        let Some(stat) = self.ask(path, Look::Followed)? else { return Ok(None) };
+        self.placeholder(path, &stat)?.map(|object| outputs.bytes(&object)).transpose()
     }
 
     /// Notes that the request's result depends on this file having these bytes.
@@ -192,6 +229,9 @@ impl World for LiveWorld<'_> {
             self.ask(path, Look::Followed)?;
             return Err(io::ErrorKind::NotFound.into());
         }
+        if let Some(bytes) = self.output(path)? {
+            return Ok(bytes);
+        }
         let bytes: Arc<[u8]> = std::fs::read(path)?.into();
         self.ask(path, Look::Followed)?;
         self.depends_on(path, ValueName::of(&bytes));
@@ -203,11 +243,21 @@ impl World for LiveWorld<'_> {
         if self.hides(path) {
             return Err(io::ErrorKind::NotFound.into());
         }
+        if let Some(bytes) = self.output(path)? {
+            let from = usize::try_from(offset).map_or(bytes.len(), |from| from.min(bytes.len()));
+            return Ok(bytes[from..from.saturating_add(len).min(bytes.len())].to_vec());
+        }
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(offset))?;
         let mut bytes = Vec::new();
         file.take(len as u64).read_to_end(&mut bytes)?;
         Ok(bytes)
+    }
+
+    fn promised(&self, path: &Path) -> io::Result<Option<Holds>> {
+        let Some(outputs) = self.outputs else { return Ok(None) };
+        let Some(stat) = self.ask(path, Look::Followed)? else { return Ok(None) };
+        Ok(self.placeholder(path, &stat)?.and_then(|object| outputs.issued().get(&object)).map(|issue| issue.holds))
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Option<Vec<OsString>>> {
@@ -249,7 +299,7 @@ mod tests {
     #[test]
     fn standard_streams_are_no_files_whatever_they_are_here() {
         let recall = Recall::new(Path::new("/nonexistent"));
-        let world = LiveWorld::new(&recall, &[]);
+        let world = LiveWorld::new(&recall, &[], None);
         for path in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/null"] {
             for stat in [world.stat(Path::new(path)), world.lstat(Path::new(path))] {
                 assert_eq!(stat.unwrap().map(|stat| stat.kind), Some(FileKind::Other), "{path}");
@@ -261,7 +311,7 @@ mod tests {
     #[test]
     fn a_file_that_changes_between_two_looks_is_noticed() {
         let recall = Recall::new(Path::new("/nonexistent"));
-        let world = LiveWorld::new(&recall, &[]);
+        let world = LiveWorld::new(&recall, &[], None);
         for text in [b"x", b"x"] {
             world.depends_on(Path::new("/a.h"), ValueName::of(text));
             assert_eq!(world.torn(), None);
@@ -277,7 +327,7 @@ mod tests {
         let file = dir.join("a.h");
         std::fs::write(&file, "x").unwrap();
         let recall = Recall::new(Path::new("/nonexistent"));
-        let world = LiveWorld::new(&recall, &[]);
+        let world = LiveWorld::new(&recall, &[], None);
         world.stat(&dir.join("src/../a.h")).unwrap();
         world.lstat(&file).unwrap();
         world.depends_on(&file, ValueName::of(b"x"));

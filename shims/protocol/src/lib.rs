@@ -49,7 +49,7 @@ pub use error::Error;
 pub use gg_dir::{NoGgDir, gg_dir};
 pub use ran::{Ran, RanStatus, read_ran};
 pub use reply::{Reply, write_reply};
-pub use request::{FdInfo, FdKind, Request, read_request};
+pub use request::{FdInfo, FdKind, Request, read_request, standard_descriptors};
 pub use socket::{SOCKET_VARIABLE, make_own_socket_dir, make_socket_dir, own_socket_path, private_tmp, socket_path};
 
 /// The version of the format; part of every frame and of the socket's name.

@@ -64,6 +64,12 @@ pub struct Request {
     pub pid: u32,
 }
 
+/// Descriptors 0, 1 and 2 of this process.
+#[must_use]
+pub fn standard_descriptors() -> [FdInfo; 3] {
+    [0, 1, 2].map(sys::descriptor)
+}
+
 impl Request {
     /// The call that this process would make: its directory, environment, mask and descriptors. It sets the process's mask
     /// for a moment, so no other thread may create files meanwhile.
@@ -78,7 +84,7 @@ impl Request {
             cwd: std::env::current_dir()?.into_os_string().into_vec(),
             env: std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec())).collect(),
             umask: sys::umask(),
-            fds: [0, 1, 2].map(sys::descriptor),
+            fds: standard_descriptors(),
             root: identity("/")?,
             cwd_id: identity(".")?,
             shim: shim.into_vec(),

@@ -31,7 +31,7 @@ pub(crate) fn request(command: &[OsString]) -> Result<Request> {
 
 pub(crate) fn run(command: &[OsString]) -> Result<ExitCode> {
     let request = request(command)?;
-    let audited = Workplace::here()?.session()?.audit(&request)?;
+    let audited = Workplace::here()?.session(None)?.audit(&request)?;
     if let Some(trace) = &audited.trace {
         std::io::stdout().write_all(&trace.stdout)?;
         std::io::stderr().write_all(&trace.stderr)?;

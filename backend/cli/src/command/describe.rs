@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Describe) -> Result<()> {
     let (name, thunk) = match what {
         What::Command(command) => {
             let request = super::audit::request(command)?;
-            let described = place.session()?.describe(&request);
+            let described = place.session(None)?.describe(&request);
             let described = described.map_err(|reason| anyhow!("the real tool would run natively: {reason}"))?;
             (described.name, described.thunk)
         }

@@ -1,45 +1,40 @@
 //! `gg force` and `gg-force-and-run`.
 
-use std::ffi::OsString;
-use std::fs::{OpenOptions, Permissions};
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use gg_force::{ForceOptions, Forced, Outcome};
-use gg_session::Issued;
+use gg_protocol::{Client, Reply, Request, SOCKET_VARIABLE};
+use gg_session::{Held, Issued, Late, Session};
 use gg_store::{LocalStore, Memo, Store as _};
 use gg_thunk::{OutputName, Placeholder, ThunkName};
 
+use crate::progress::Line;
+use crate::shown;
 use crate::workplace::Workplace;
 
-/// What is to be forced.
-enum Target {
-    /// A file that holds a placeholder.
-    File(std::path::PathBuf, OutputName),
+/// What is to be forced by its name.
+enum Named {
     Output(OutputName),
     Thunk(ThunkName),
 }
 
-impl Target {
-    fn read(text: &OsString, issued: &Issued) -> Result<Target> {
-        let name = text.to_str().filter(|name| name.starts_with('T'));
-        if let Some(object) = name.and_then(|name| name.parse().ok()) {
-            return Ok(Target::Output(object));
-        }
-        if let Some(thunk) = name.and_then(|name| name.parse().ok()) {
-            return Ok(Target::Thunk(thunk));
-        }
-        let path = Path::new(text);
-        Ok(Target::File(path.to_owned(), placeholder(path, issued)?))
+impl Named {
+    /// `None` of what is no such name: it is a file's, then.
+    fn read(text: &OsStr) -> Option<Named> {
+        let name = text.to_str().filter(|name| name.starts_with('T'))?;
+        name.parse().map(Named::Output).or_else(|_| name.parse().map(Named::Thunk)).ok()
     }
 
     fn thunk(&self) -> ThunkName {
         match self {
-            Target::File(_, object) | Target::Output(object) => object.thunk,
-            Target::Thunk(thunk) => *thunk,
+            Named::Output(object) => object.thunk,
+            Named::Thunk(thunk) => *thunk,
         }
     }
 }
@@ -62,39 +57,158 @@ pub(crate) fn placeholder(path: &Path, issued: &Issued) -> Result<OutputName> {
 pub(crate) fn run(targets: &[OsString], jobs: Option<usize>, keep_going: bool) -> Result<ExitCode> {
     let place = Workplace::here()?;
     let issued = Issued::open(&place.gg_dir);
-    let targets = targets.iter().map(|text| Target::read(text, &issued)).collect::<Result<Vec<_>>>()?;
-    let store = place.store()?;
-    let _lease = store.lease()?;
-    let memo = Memo::open(&store)?;
-    let coordinator = place.coordinator(&store, &memo, jobs)?;
-    let roots: Vec<ThunkName> = targets.iter().map(Target::thunk).collect();
-    let mut options = ForceOptions::default();
-    options.keep_going = keep_going;
-    let all = coordinator.force_all(&roots, options, &mut |_| {});
+    let here = [OsString::from(".")];
+    let targets = if targets.is_empty() { &here } else { targets };
+    let (mut named, mut files, mut dirs) = (Vec::new(), Vec::new(), Vec::new());
+    for target in targets {
+        match Named::read(target) {
+            Some(name) => named.push(name),
+            None if Path::new(target).is_dir() => dirs.push(resolved(Path::new(target))?),
+            None => {
+                let object = placeholder(Path::new(target), &issued)?;
+                files.push(Held { path: resolved(Path::new(target))?, object });
+            }
+        }
+    }
     let mut code = ExitCode::SUCCESS;
-    for (target, forced) in targets.iter().zip(&all) {
-        if let Err(e) = settle(&store, target, forced) {
-            eprintln!("gg force: {}", crate::said(&e));
+    if !files.is_empty() || !dirs.is_empty() {
+        let session = place.session(jobs)?;
+        for dir in dirs {
+            let (held, remains) = session.placeholders_below(&dir)?;
+            files.extend(held);
+            for file in remains {
+                eprintln!(
+                    "gg force: {} was made of a file that was not made yet: remove it, and make it again",
+                    shown(&file)
+                );
+                code = ExitCode::FAILURE;
+            }
+        }
+        if !files_forced(&session, &files, keep_going)? {
             code = ExitCode::FAILURE;
         }
+    }
+    if !named.is_empty() && !by_name(&place, &named, jobs, keep_going)? {
+        code = ExitCode::FAILURE;
     }
     Ok(code)
 }
 
-/// Forces the placeholder in a file and puts the result in its place.
-pub fn force_in_place(path: &Path) -> Result<()> {
-    let place = Workplace::here()?;
-    let object = placeholder(path, &Issued::open(&place.gg_dir))?;
+fn resolved(path: &Path) -> Result<PathBuf> {
+    path.canonicalize().with_context(|| format!("looking at {}", shown(path)))
+}
+
+/// Forces the placeholders in files; whether all went well.
+fn files_forced(session: &Session, files: &[Held], keep_going: bool) -> Result<bool> {
+    if let Some(why) = session.unsealed() {
+        bail!("no private root can be made here: {why}");
+    }
+    let begun = Instant::now();
+    let mut line = Line::new();
+    let late = session.force_held(files, keep_going, &mut |progress| {
+        line.draw(progress.settled, progress.known, progress.running);
+    });
+    drop(line);
+    let late = late?;
+    let well = tell(&late)?;
+    if std::env::var_os("GG_SUMMARY").is_none_or(|value| value != "no") {
+        let stats = session.stats();
+        let executed: u64 = stats.executed.values().sum();
+        eprintln!(
+            "gg: {} files, {:.1} MiB, in {:.1} s: {executed} thunks run, {} from memo",
+            late.files,
+            late.bytes as f64 / f64::from(1 << 20),
+            begun.elapsed().as_secs_f64(),
+            stats.memo_hits,
+        );
+    }
+    if !late.failures.is_empty() {
+        let went_on = if keep_going { "" } else { "; nothing new was begun after that (--keep-going goes on)" };
+        eprintln!(
+            "gg force: {} of the commands failed{went_on}; {} files that were not made are removed: the next make makes them",
+            late.failures.len(),
+            late.removed.len(),
+        );
+    }
+    Ok(well)
+}
+
+/// Says what the commands say; whether all went well.
+fn tell(late: &Late) -> Result<bool> {
+    let say = |stdout: &[u8], stderr: &[u8]| -> Result<()> {
+        let mut out = std::io::stdout();
+        out.write_all(stdout)?;
+        out.flush()?;
+        std::io::stderr().write_all(stderr)?;
+        Ok(())
+    };
+    for (stdout, stderr) in &late.messages {
+        say(stdout, stderr)?;
+    }
+    for failure in &late.failures {
+        say(&failure.stdout, &failure.stderr)?;
+        eprintln!("gg force: {}: {}", failure.command, failure.exit);
+    }
+    for miss in &late.misses {
+        eprintln!("gg force: a model missed something: {miss}");
+    }
+    Ok(late.failures.is_empty())
+}
+
+/// Forces thunks by their names and prints what they made; whether all went well.
+fn by_name(place: &Workplace, named: &[Named], jobs: Option<usize>, keep_going: bool) -> Result<bool> {
     let store = place.store()?;
     let _lease = store.lease()?;
     let memo = Memo::open(&store)?;
-    let coordinator = place.coordinator(&store, &memo, None)?;
-    let forced = coordinator.force(&object.thunk, ForceOptions::default());
-    settle(&store, &Target::File(path.to_owned(), object), &forced)
+    let coordinator = place.coordinator(&store, &memo, jobs)?;
+    let roots: Vec<ThunkName> = named.iter().map(Named::thunk).collect();
+    let mut options = ForceOptions::default();
+    options.keep_going = keep_going;
+    let all = coordinator.force_all(&roots, options, &mut |_| {});
+    let mut well = true;
+    for (name, forced) in named.iter().zip(&all) {
+        if let Err(e) = settle(&store, name, forced) {
+            eprintln!("gg force: {}", crate::said(&e));
+            well = false;
+        }
+    }
+    Ok(well)
 }
 
-fn settle(store: &LocalStore, target: &Target, forced: &Forced) -> Result<()> {
-    let thunk = target.thunk();
+/// Forces the placeholder in a file and puts the result in its place: by the session of the build that this process is part
+/// of, if there is one.
+pub fn force_in_place(path: &Path) -> Result<()> {
+    let path = resolved(path)?;
+    if by_session(&path)? {
+        return Ok(());
+    }
+    let place = Workplace::here()?;
+    let object = placeholder(&path, &Issued::open(&place.gg_dir))?;
+    let late = place.session(None)?.force_held(&[Held { path, object }], true, &mut |_| {})?;
+    match tell(&late)? {
+        true => Ok(()),
+        false => bail!("it could not be made"),
+    }
+}
+
+/// Whether the session of this build has made it.
+fn by_session(path: &Path) -> Result<bool> {
+    let socket = std::env::var_os(SOCKET_VARIABLE).map(PathBuf::from).filter(|socket| socket.is_absolute());
+    let Some(mut client) = socket.and_then(|socket| Client::connect(&socket).ok()) else { return Ok(false) };
+    let tool = b"gg-force-and-run".to_vec();
+    let own = std::env::current_exe().context("the own path")?;
+    let argv = vec![tool.clone(), path.as_os_str().as_bytes().to_vec()];
+    let request = Request::of_this_process(tool, argv, own.into_os_string()).context("the call")?;
+    match client.call(&request) {
+        Ok(Reply::Done { status: 0, .. }) => Ok(true),
+        Ok(Reply::Done { stderr, .. }) => bail!("{}", OsString::from_vec(stderr.trim_ascii().to_vec()).display()),
+        // Who led the build may have gone.
+        _ => Ok(false),
+    }
+}
+
+fn settle(store: &LocalStore, name: &Named, forced: &Forced) -> Result<()> {
+    let thunk = name.thunk();
     let record = match &forced.outcome {
         Outcome::Done(record) => record,
         Outcome::Failed { exit, stdout, stderr, missing, .. } => {
@@ -115,10 +229,10 @@ fn settle(store: &LocalStore, target: &Target, forced: &Forced) -> Result<()> {
         Outcome::Cancelled => bail!("{thunk} was not begun: another one failed (--keep-going goes on)"),
         Outcome::NotMemoized => bail!("{thunk} is not in the memo"),
     };
-    for (name, to) in [(&record.stdout, 1), (&record.stderr, 2)] {
-        let text = match name.len() {
+    for (text, to) in [(&record.stdout, 1), (&record.stderr, 2)] {
+        let text = match text.len() {
             0 => continue,
-            _ => store.get(name)?.with_context(|| format!("the messages {name} are gone from the store"))?,
+            _ => store.get(text)?.with_context(|| format!("the messages {text} are gone from the store"))?,
         };
         match to {
             1 => std::io::stdout().write_all(&text)?,
@@ -128,21 +242,9 @@ fn settle(store: &LocalStore, target: &Target, forced: &Forced) -> Result<()> {
     let made = |object: &OutputName| {
         record.outputs.get(&object.tag).with_context(|| format!("the thunk has made no output {}", object.tag))
     };
-    match target {
-        Target::File(path, object) => {
-            let made = made(object)?;
-            let at = || format!("writing {}", path.display());
-            // Into the inode of the placeholder: its other names get the result too.
-            let mut file = OpenOptions::new().write(true).truncate(true).open(path).with_context(at)?;
-            if !store.copy_to(&made.object, &mut file)? {
-                file.set_len(0).with_context(at)?;
-                file.write_all(&Placeholder { object: object.clone() }.encode()).with_context(at)?;
-                bail!("{}: {} is gone from the store; force it again", path.display(), made.object);
-            }
-            file.set_permissions(Permissions::from_mode(made.mode)).with_context(at)?;
-        }
-        Target::Output(object) => println!("{}", made(object)?.object),
-        Target::Thunk(_) => {
+    match name {
+        Named::Output(object) => println!("{}", made(object)?.object),
+        Named::Thunk(_) => {
             for (tag, made) in &record.outputs {
                 println!("{tag} {}", made.object);
             }

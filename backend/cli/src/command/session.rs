@@ -27,7 +27,7 @@ fn serve(gg_dir: &Path, idle: Duration) -> Result<()> {
         server::ready();
         return Ok(());
     };
-    let session = Arc::new(Workplace { gg_dir: gg_dir.to_owned() }.session()?);
+    let session = Arc::new(Workplace { gg_dir: gg_dir.to_owned() }.session(None)?);
     server::ready();
     server::serve(&place, &session, idle)?;
     Ok(())

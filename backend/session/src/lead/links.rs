@@ -9,17 +9,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use gg_models::makes_thunks;
 use gg_protocol::{private_tmp, real_tool::Finder};
 
 use crate::SessionError;
 
-/// The names on `path` that stand for a tool with a model. Only absolute entries count: make may work elsewhere.
-pub(crate) fn names(path: &[u8], shim: &Path) -> BTreeSet<OsString> {
+/// The names on `path` that are wanted. Only absolute entries count: make may work elsewhere.
+pub(crate) fn names(path: &[u8], shim: &Path, wanted: &dyn Fn(&OsStr) -> bool) -> BTreeSet<OsString> {
     let finder = Finder::new(Path::new("/"), Some(shim));
     let absolute: Vec<&[u8]> = path.split(|byte| *byte == b':').filter(|entry| entry.starts_with(b"/")).collect();
     let listed = absolute.iter().filter_map(|entry| fs::read_dir(OsStr::from_bytes(entry)).ok()).flatten().flatten();
-    let named: BTreeSet<OsString> = listed.map(|entry| entry.file_name()).filter(|name| makes_thunks(name)).collect();
+    let named: BTreeSet<OsString> = listed.map(|entry| entry.file_name()).filter(|name| wanted(name)).collect();
     let path = absolute.join(&b':');
     named.into_iter().filter(|name| finder.find(name.as_bytes(), &path).is_some()).collect()
 }
@@ -36,6 +35,12 @@ pub(crate) fn make(run: &Path, shim: &Path, names: &BTreeSet<OsString>) -> Resul
             return Err(SessionError::io("making", &dir, e));
         }
         _ => {}
+    }
+    // What placeholders name as their interpreter.
+    let force_and_run = OsString::from("gg-force-and-run");
+    let at = shim.with_file_name(&force_and_run);
+    if at.is_file() {
+        link(&dir, &force_and_run, &at).map_err(|e| SessionError::io("linking", &dir.join(&force_and_run), e))?;
     }
     for name in names {
         link(&dir, name, shim).map_err(|e| SessionError::io("linking", &dir.join(name), e))?;
@@ -72,6 +77,7 @@ fn digest(shim: &Path, names: &BTreeSet<OsString>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gg_models::makes_thunks;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
@@ -91,13 +97,13 @@ mod tests {
         program(temp.path(), "gg-shim", 0o755);
         let path = [shims.as_os_str().as_bytes(), b":.:/nowhere:", bin.as_os_str().as_bytes()].concat();
         let expected = ["gcc-12", "ld.bfd", "x86_64-linux-gnu-ar"].map(OsString::from);
-        assert!(names(&path, &shim).iter().eq(&expected), "{:?}", names(&path, &shim));
+        assert!(names(&path, &shim, &makes_thunks).iter().eq(&expected), "{:?}", names(&path, &shim, &makes_thunks));
 
         // a shim is no tool that could be stood in for
         let dir = make(temp.path(), &shim, &BTreeSet::from(expected.clone())).unwrap();
         fs::create_dir(&shims).unwrap();
         symlink(&shim, shims.join("gcc")).unwrap();
-        assert!(names(&path, &shim).iter().eq(&expected));
+        assert!(names(&path, &shim, &makes_thunks).iter().eq(&expected));
         assert_eq!(fs::read_link(dir.join("gcc-12")).unwrap(), shim);
     }
 

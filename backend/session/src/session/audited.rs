@@ -11,7 +11,7 @@ use gg_force::{Outcome, trace};
 use gg_protocol::{Reply, Request};
 use gg_thunk::Thunk;
 
-use super::{Known, MOST_MESSAGES, NO_TOOL, Session, Stop, native, one_file, real_env};
+use super::{Known, MOST_MESSAGES, Session, Stop, native, one_file, real_env};
 use crate::audit::{self, Finding, ThunkEnd};
 use crate::journal::Line;
 use crate::{SessionError, sys};
@@ -32,11 +32,7 @@ impl Session {
         let known = match self.known(request, None, false) {
             Ok(known) => known,
             Err(stop) => {
-                let reason = match stop {
-                    Stop::NoTool => NO_TOOL.to_owned(),
-                    Stop::Native { kind, detail } => format!("{kind}: {detail}"),
-                };
-                return Ok(Audited { native: Some(reason), finding: Finding::default(), trace: None });
+                return Ok(Audited { native: Some(stop.to_string()), finding: Finding::default(), trace: None });
             }
         };
         self.note(&known.shape, &known.thunk.name())?;
@@ -52,12 +48,8 @@ impl Session {
         let before = audit::Before::look(&known.thunk);
         let trace = match self.trace(request, None, &known) {
             Ok(trace) => trace,
-            Err(Stop::Native { kind, detail }) => {
-                let native = Some(format!("{kind}: {detail}"));
-                return Ok(Audited { native, finding: Finding::default(), trace: None });
-            }
-            Err(Stop::NoTool) => {
-                return Ok(Audited { native: Some(NO_TOOL.to_owned()), finding: Finding::default(), trace: None });
+            Err(stop) => {
+                return Ok(Audited { native: Some(stop.to_string()), finding: Finding::default(), trace: None });
             }
         };
         let finding = audit::compare(&self.contents.store, &known.thunk, &end, &trace, &known.request.exe, &before)?;
@@ -81,6 +73,7 @@ impl Session {
         if caller.is_some_and(sys::is_hung_up) {
             return Err(native("cancelled", ""));
         }
+        self.before_native(request, Some(&known.thunk), "audit").map_err(Stop::Late)?;
         let before = audit::Before::look(&known.thunk);
         let traced = self.trace(request, caller, known);
         if caller.is_some_and(sys::is_hung_up) {

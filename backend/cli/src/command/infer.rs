@@ -1,0 +1,93 @@
+//! `gg infer`: runs a build and answers what can be answered before the work is done.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use gg_session::Stats;
+use gg_session::lead::{End, Lead, Watch, die_by};
+
+use crate::shown;
+use crate::workplace::Workplace;
+
+/// More often than this a build is not run again for what failed after it was answered.
+const ROUNDS: usize = 100;
+
+pub(crate) fn run(command: &[OsString]) -> Result<ExitCode> {
+    let begun = Instant::now();
+    let watch = Watch::start().context("taking over signals")?;
+    let (name, args) = command.split_first().context("no command is given")?;
+    let place = Workplace::here()?;
+    let mut opening = place.opening(None)?;
+    let [_, out, err] = gg_protocol::standard_descriptors();
+    opening.lazy = Some([out, err]);
+    let own = std::env::current_exe().context("gg's own path")?;
+    let own = own.parent().context("gg's own directory")?.to_owned();
+    let lead = Lead::open(&opening, &own)?;
+    let mut rounds = 0;
+    let end = loop {
+        let mut command = Command::new(name);
+        command.args(args);
+        lead.guide(&mut command);
+        let end = watch.run(command).with_context(|| format!("running {}", shown(Path::new(name))))?;
+        rounds += 1;
+        let again = lead.session().take_late_failure() && matches!(end, End::Exit(_)) && rounds < ROUNDS;
+        if !again {
+            break end;
+        }
+        eprintln!("gg infer: a command failed after it was answered; the build is run again, with that one at once");
+    };
+    let session = lead.close();
+    let status = match end {
+        End::Signal(signal) => die_by(signal),
+        End::Exit(status) => status,
+    };
+    let here = std::env::current_dir().context("the current directory")?;
+    let (waiting, remains) = session.placeholders_below(&here)?;
+    if std::env::var_os("GG_SUMMARY").is_none_or(|value| value != "no") {
+        eprint!("{}", summary(&session.stats(), waiting.len(), begun.elapsed(), session.unsealed()));
+    }
+    if let Some(first) = remains.first() {
+        bail!(
+            "{} was made of a file that is not made yet, by a program that gg does not know{}: remove it, and use gg-make",
+            shown(first),
+            if remains.len() > 1 { format!(" (and {} more)", remains.len() - 1) } else { String::new() }
+        );
+    }
+    Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)))
+}
+
+fn summary(stats: &Stats, waiting: usize, took: Duration, unsealed: Option<&str>) -> String {
+    let native: u64 = stats.native.values().sum();
+    let eager = stats.thunks.saturating_sub(stats.lazy);
+    let mut text = format!(
+        "gg: {} commands in {:.1} s: {} answered before the work is done, {eager} after it, {native} native\n",
+        stats.commands,
+        took.as_secs_f64(),
+        stats.lazy,
+    );
+    if waiting > 0 {
+        text += &format!("gg: {waiting} files wait here: gg force\n");
+    }
+    if let Some(why) = unsealed {
+        text += &format!("gg: no private root can be made here, so everything ran natively: {why}\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_lines_say_it() {
+        let mut stats = Stats { commands: 9, thunks: 7, lazy: 5, ..Stats::default() };
+        stats.native.insert("probe-version".to_owned(), 2);
+        assert_eq!(
+            summary(&stats, 4, Duration::from_millis(1234), None),
+            "gg: 9 commands in 1.2 s: 5 answered before the work is done, 2 after it, 2 native\ngg: 4 files wait here: gg force\n"
+        );
+    }
+}

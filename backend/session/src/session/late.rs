@@ -1,0 +1,415 @@
+//! Forces what was answered before: placeholders become their outputs, or are removed together with all that depends on
+//! them, so that any make can go on.
+//!
+//! A thunk that fails is run once more over a read-only view of the host. If that passes, its model has missed a file: what
+//! that run made is the result, and calls of this flag shape run natively from then on.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gg_force::{Event, ForceOptions, Forced, Outcome, Progress, trace};
+use gg_store::{Made, Record};
+use gg_thunk::{OutputName, Tag, Thunk, ThunkName};
+
+use super::Session;
+use crate::issued::Issue;
+use crate::journal::Line;
+use crate::placeholders::{Held, fulfil, held_by, holds_remains};
+use crate::{SessionError, audit};
+
+/// What a thunk made over the host.
+pub type OverHost = dyn Fn(&Thunk) -> Result<Unsealed, String> + Send + Sync;
+
+/// What a run over a read-only view of the host came to.
+pub struct Unsealed {
+    /// Its record, if it made all that it should have.
+    pub record: Option<Record>,
+    /// What its steps wrote to standard output and standard error.
+    pub said: (Vec<u8>, Vec<u8>),
+    /// How it ended, in words.
+    pub exit: String,
+}
+
+/// What forcing placeholders came to.
+#[derive(Default)]
+pub struct Late {
+    /// How many files became their outputs.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What the commands wrote to standard output and to standard error, in the order in which they were answered.
+    pub messages: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The commands that failed.
+    pub failures: Vec<LateFailure>,
+    /// Files that were removed: outputs of failed commands, and what depends on them or was not begun.
+    pub removed: Vec<PathBuf>,
+    /// What models had missed.
+    pub misses: Vec<String>,
+}
+
+/// A command that failed after its call was answered.
+pub struct LateFailure {
+    /// The command line, as a shell would take it.
+    pub command: String,
+    /// How it ended, or why it could not be run.
+    pub exit: String,
+    /// What it wrote to standard output.
+    pub stdout: Vec<u8>,
+    /// What it wrote to standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// One thunk of a request, with what is known of it.
+struct Wanted {
+    issue: Option<Issue>,
+    held: Vec<Held>,
+}
+
+impl Session {
+    /// The placeholders at and below a directory, links not followed, and files that were made of placeholders by something
+    /// that did not know them.
+    pub fn placeholders_below(&self, dir: &Path) -> Result<(Vec<Held>, Vec<PathBuf>), SessionError> {
+        let (mut held, mut remains) = (self.issued.being_written(), Vec::new());
+        held.retain(|held| held.path.starts_with(dir));
+        if !self.issued.any() {
+            return Ok((held, remains));
+        }
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |e| SessionError::io("looking at", &path, e)
+        };
+        let mut todo = vec![dir.to_owned()];
+        while let Some(dir) = todo.pop() {
+            // A store holds placeholders that nobody is to force.
+            if dir == self.contents.store.root() {
+                continue;
+            }
+            let mut entries: Vec<_> = match std::fs::read_dir(&dir) {
+                Ok(entries) => entries.collect::<Result<_, _>>().map_err(at(&dir))?,
+                // What may not be read, or has gone, was not made by this build.
+                Err(_) => continue,
+            };
+            entries.sort_by_key(std::fs::DirEntry::file_name);
+            for entry in entries {
+                let path = entry.path();
+                let Ok(kind) = entry.file_type() else { continue };
+                if kind.is_dir() {
+                    todo.push(path);
+                } else if kind.is_file()
+                    && let Ok(stat) = entry.metadata()
+                {
+                    // A file that may not be read is none of this build's.
+                    if let Ok(Some(object)) = held_by(&self.issued, &path, stat.len()) {
+                        held.push(Held { path, object });
+                    } else if holds_remains(&self.issued, &path).unwrap_or(false)
+                        && !held.iter().any(|held| held.path == path)
+                    {
+                        remains.push(path);
+                    }
+                }
+            }
+        }
+        Ok((held, remains))
+    }
+
+    /// Forces placeholders. All that did not become its output is removed.
+    pub fn force_held(
+        &self,
+        held: &[Held],
+        keep_going: bool,
+        tell: &mut dyn FnMut(&Progress),
+    ) -> Result<Late, SessionError> {
+        let mut wanted: HashMap<ThunkName, Wanted> = HashMap::new();
+        for one in held {
+            let thunk = wanted.entry(one.object.thunk);
+            let entry = thunk.or_insert_with(|| Wanted { issue: self.issued.get(&one.object), held: Vec::new() });
+            if !entry.held.contains(one) {
+                entry.held.push(one.clone());
+            }
+        }
+        let mut order: Vec<ThunkName> = wanted.keys().copied().collect();
+        order.sort_by_key(|name| (wanted[name].issue.as_ref().map(|issue| issue.at_ns), *name));
+        let mut late = Late::default();
+        let mut settled: BTreeMap<ThunkName, Arc<Forced>> = BTreeMap::new();
+        let mut failed = Vec::new();
+        let mut answers = self.force_late(&order, keep_going, &settled, &mut failed, tell);
+        loop {
+            let mut passed = false;
+            for (name, forced) in std::mem::take(&mut failed) {
+                if settled.contains_key(&name) {
+                    continue;
+                }
+                let issue = self.issue_of(&name, &wanted);
+                match self.over_host(&name, &forced) {
+                    Some(Unsealed { record: Some(record), .. }) => {
+                        passed = true;
+                        let said = first_line(&forced.outcome);
+                        late.misses.push(
+                            self.missed(issue.as_ref(), &format!("the thunk failed where the tool does not: {said}")),
+                        );
+                        settled.insert(
+                            name,
+                            Arc::new(Forced { outcome: Outcome::Done(Arc::new(record)), ..(*forced).clone() }),
+                        );
+                    }
+                    _ => {
+                        self.note_failed_late([Some(name), forced.reduced]);
+                        late.failures.push(failure(issue.as_ref(), &forced.outcome));
+                        settled.insert(name, forced);
+                    }
+                }
+            }
+            if !passed {
+                break;
+            }
+            answers = self.force_late(&order, keep_going, &settled, &mut failed, tell);
+        }
+        if self.audit_late(&order, &wanted, &answers, &mut settled, &mut late)? {
+            answers = self.force_late(&order, true, &settled, &mut failed, tell);
+        }
+        for name in settled.keys().filter(|name| !wanted.contains_key(name)) {
+            self.remove_outputs(name, &mut late)?;
+        }
+        for (name, forced) in order.iter().zip(&answers) {
+            let Wanted { held, .. } = &wanted[name];
+            match &forced.outcome {
+                Outcome::Done(record) => self.become_real(held, record, &mut late)?,
+                outcome => {
+                    if let Outcome::CouldNotRun(why) = outcome {
+                        let issue = wanted[name].issue.as_ref();
+                        let exit = why.clone();
+                        late.failures.push(LateFailure { exit, ..failure(issue, outcome) });
+                    }
+                    for one in held {
+                        self.remove_held(one, &mut late)?;
+                    }
+                }
+            }
+        }
+        Ok(late)
+    }
+
+    /// Forces thunks, some of which are settled already; notes those that failed.
+    fn force_late(
+        &self,
+        order: &[ThunkName],
+        keep_going: bool,
+        settled: &BTreeMap<ThunkName, Arc<Forced>>,
+        failed: &mut Vec<(ThunkName, Arc<Forced>)>,
+        tell: &mut dyn FnMut(&Progress),
+    ) -> Vec<Arc<Forced>> {
+        let mut options = ForceOptions::default();
+        options.keep_going = keep_going;
+        options.settled = Arc::new(settled.clone());
+        let mut seen = HashSet::new();
+        self.coordinator.force_all(order, options, &mut |progress| {
+            if let Event::Settled { thunk, forced } = &progress.event
+                && seen.insert(*thunk)
+                && !settled.contains_key(thunk)
+            {
+                match &forced.outcome {
+                    Outcome::Failed { .. } => failed.push((*thunk, Arc::clone(forced))),
+                    Outcome::Done(record) => self.write(Line {
+                        session: self.name.clone(),
+                        memo: forced.from_memo,
+                        engine: Some(forced.engine.to_string()).filter(|engine| !engine.is_empty()),
+                        cpu_us: if forced.from_memo { 0 } else { record.user_us + record.sys_us },
+                        ..Line::default()
+                    }),
+                    _ => {}
+                }
+            }
+            tell(&progress);
+        })
+    }
+
+    /// What is known of a thunk's call, also of one whose placeholder is not among those that are forced.
+    fn issue_of(&self, name: &ThunkName, wanted: &HashMap<ThunkName, Wanted>) -> Option<Issue> {
+        if let Some(wanted) = wanted.get(name) {
+            return wanted.issue.clone();
+        }
+        let thunk = self.contents.store.get_thunk(name).ok().flatten()?;
+        let object = |tag: &Tag| OutputName { thunk: *name, tag: tag.clone() };
+        thunk.outputs.iter().find_map(|output| self.issued.get(&object(&output.tag)))
+    }
+
+    /// Runs a thunk over the host; `None` where that cannot be.
+    fn over_host(&self, name: &ThunkName, forced: &Forced) -> Option<Unsealed> {
+        let run = self.over_host.as_ref()?;
+        let mut thunk = self.contents.store.get_thunk(name).ok().flatten()?;
+        thunk.root = forced.root?;
+        match run(&thunk) {
+            Ok(unsealed) => Some(unsealed),
+            Err(why) => {
+                let detail = Some(format!("not run over the host: {why}"));
+                self.write(Line { session: self.name.clone(), detail, ..Line::default() });
+                None
+            }
+        }
+    }
+
+    /// Holds the thunks that are to be audited against a run over the host. Says whether a model has been found wrong; then
+    /// all thunks of its flag shape are settled as failed.
+    fn audit_late(
+        &self,
+        order: &[ThunkName],
+        wanted: &HashMap<ThunkName, Wanted>,
+        answers: &[Arc<Forced>],
+        settled: &mut BTreeMap<ThunkName, Arc<Forced>>,
+        late: &mut Late,
+    ) -> Result<bool, SessionError> {
+        let mut wrong = false;
+        for (name, forced) in order.iter().zip(answers) {
+            let Some(issue) = wanted[name].issue.as_ref().filter(|issue| issue.audit) else { continue };
+            let Outcome::Done(record) = &forced.outcome else { continue };
+            if settled.contains_key(name) || self.shapes.standing(&issue.shape).is_some() {
+                continue;
+            }
+            let Some(unsealed) = self.over_host(name, forced) else { continue };
+            self.write(Line { session: self.name.clone(), audited: true, ..Line::default() });
+            let Some(why) = self.difference(record, &unsealed)? else {
+                // What cannot be kept is found out again.
+                let _ = self.shapes.sound(&issue.shape);
+                continue;
+            };
+            wrong = true;
+            late.misses.push(self.missed(Some(issue), &why));
+            for (other, wanted) in wanted {
+                if wanted.issue.as_ref().is_some_and(|other| other.shape == issue.shape) {
+                    let outcome = Outcome::CouldNotRun(format!("its model has missed something: {why}"));
+                    settled.insert(*other, Arc::new(Forced { outcome, ..(**forced).clone() }));
+                }
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// How the result of a thunk differs from that of the same steps over the host, if it does.
+    fn difference(&self, sealed: &Record, unsealed: &Unsealed) -> Result<Option<String>, SessionError> {
+        let Some(record) = &unsealed.record else {
+            return Ok(Some(format!("over the host it fails: {}", unsealed.exit)));
+        };
+        let store = &self.contents.store;
+        let said = (audit::text(store, &sealed.stdout)?, audit::text(store, &sealed.stderr)?);
+        Ok(if record.outputs != sealed.outputs {
+            let differs = |(tag, made): &(&Tag, &Made)| sealed.outputs.get(tag) != Some(made);
+            let tag = record.outputs.iter().find(differs).map_or(String::new(), |(tag, _)| format!(" {tag}"));
+            Some(format!("over the host its output{tag} differs"))
+        } else if said != unsealed.said {
+            Some("over the host its messages differ".to_owned())
+        } else {
+            None
+        })
+    }
+
+    /// A model is not believed any more; what is told of it.
+    fn missed(&self, issue: Option<&Issue>, why: &str) -> String {
+        let command = command(issue);
+        if let Some(issue) = issue {
+            let tool = issue.argv.first().map_or_else(String::new, |tool| String::from_utf8_lossy(tool).into_owned());
+            self.disable(&issue.shape, why, &tool);
+        }
+        format!("{command}: {why}")
+    }
+
+    fn become_real(&self, held: &[Held], record: &Record, late: &mut Late) -> Result<(), SessionError> {
+        let store = &self.contents.store;
+        let mut any = false;
+        for one in held {
+            let Some(made) = record.outputs.get(&one.object.tag) else {
+                self.remove_held(one, late)?;
+                continue;
+            };
+            if fulfil(&self.issued, store, one, &made.object, made.mode)? {
+                any = true;
+                late.files += 1;
+                late.bytes += made.object.len();
+            }
+        }
+        let said = record.stdout.len() + record.stderr.len() > 0;
+        // Once a file has become its output, its command has spoken.
+        if any && said {
+            late.messages.push((audit::text(store, &record.stdout)?, audit::text(store, &record.stderr)?));
+        }
+        Ok(())
+    }
+
+    /// Removes a file that still holds its placeholder.
+    fn remove_held(&self, held: &Held, late: &mut Late) -> Result<(), SessionError> {
+        let Ok(stat) = held.path.symlink_metadata() else { return Ok(()) };
+        let still = held_by(&self.issued, &held.path, stat.len()).ok().flatten().as_ref() == Some(&held.object);
+        if still || self.issued.is_being_written(held) {
+            std::fs::remove_file(&held.path).map_err(|e| SessionError::io("removing", &held.path, e))?;
+            late.removed.push(held.path.clone());
+        }
+        Ok(())
+    }
+
+    /// Removes what stands for the outputs of a failed thunk at the paths where it was answered.
+    fn remove_outputs(&self, name: &ThunkName, late: &mut Late) -> Result<(), SessionError> {
+        let Some(thunk) = self.contents.store.get_thunk(name)? else { return Ok(()) };
+        for output in &thunk.outputs {
+            let path = PathBuf::from(OsStr::from_bytes(&output.path));
+            let object = OutputName { thunk: *name, tag: output.tag.clone() };
+            self.remove_held(&Held { path, object }, late)?;
+        }
+        Ok(())
+    }
+
+    fn failed_late(&self, name: &ThunkName) -> PathBuf {
+        let name = name.to_string();
+        crate::late_failures(self.contents.store.root()).join(&name[1..3]).join(name)
+    }
+
+    /// Calls that come to these thunks are not answered before the work is done.
+    fn note_failed_late(&self, names: [Option<ThunkName>; 2]) {
+        for name in names.into_iter().flatten() {
+            // What cannot be noted fails late once more.
+            let _ = crate::sys::write_whole(&self.failed_late(&name), b"");
+        }
+    }
+
+    /// Whether this thunk has failed after its call was answered.
+    pub(super) fn has_failed_late(&self, name: &ThunkName) -> bool {
+        self.failed_late(name).exists()
+    }
+}
+
+fn first_line(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Failed { stderr, .. } => String::from_utf8_lossy(stderr).lines().next().unwrap_or_default().to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn failure(issue: Option<&Issue>, outcome: &Outcome) -> LateFailure {
+    let command = command(issue);
+    match outcome {
+        Outcome::Failed { exit, stdout, stderr, missing, .. } => {
+            let exit = match (exit, missing.is_empty()) {
+                (trace::Exit::Code(0), false) => "an output was not made".to_owned(),
+                (exit, _) => exit.to_string(),
+            };
+            LateFailure { command, exit, stdout: stdout.clone(), stderr: stderr.clone() }
+        }
+        _ => LateFailure { command, exit: String::new(), stdout: Vec::new(), stderr: Vec::new() },
+    }
+}
+
+/// A command line, as a shell would take it.
+fn command(issue: Option<&Issue>) -> String {
+    let Some(issue) = issue else { return "a thunk made by hand".to_owned() };
+    let words = issue.argv.iter().map(|word| {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-+=./,:@%".contains(byte);
+        let text = String::from_utf8_lossy(word);
+        if !word.is_empty() && word.iter().all(plain) {
+            text.into_owned()
+        } else {
+            format!("'{}'", text.replace('\'', "'\\''"))
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}

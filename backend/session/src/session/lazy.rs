@@ -1,0 +1,239 @@
+//! Calls that are answered before the work is done, and what must be there before a native command may run.
+//!
+//! A call is answered so only where nobody but make looks at its status, and where what it writes is machine code, which
+//! nobody looks at but tools that this session sees. Knows nothing of how placeholders become their outputs.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gg_models::Holds;
+use gg_protocol::{FdInfo, FdKind, Reply, Request};
+use gg_thunk::{Node, ObjectName, Output, OutputName, Thunk};
+
+use super::{Known, Session, Stop, native, policy, refusal};
+use crate::issued::Issue;
+use crate::journal::Line;
+use crate::placeholders::{Held, held_by, stand_in};
+use crate::shapes::Standing;
+use crate::{SessionError, audit, caller, readers, sys};
+
+/// What a session knows that answers before the work is done.
+pub(crate) struct Lazy {
+    /// Standard output and standard error of the build: a call that speaks elsewhere is heard by somebody else.
+    streams: [FdInfo; 2],
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// Placeholders that were written and not made real since.
+    held: Vec<Held>,
+    /// Flag shapes that are to be audited when their first thunk is forced.
+    audits: HashSet<String>,
+    /// Whether a thunk has failed whose call was answered.
+    failed: bool,
+}
+
+impl Lazy {
+    pub fn new(streams: [FdInfo; 2]) -> Lazy {
+        Lazy { streams, waiting: Mutex::default() }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Session {
+    /// Whether a call was answered whose thunk has failed since this was asked last.
+    pub fn take_late_failure(&self) -> bool {
+        self.lazy.as_ref().is_some_and(|lazy| std::mem::take(&mut lazy.waiting().failed))
+    }
+
+    /// Whether a call may be answered before its work is done.
+    pub(super) fn may_wait(&self, request: &Request, caller: Option<&UnixStream>, known: &Known) -> bool {
+        let Some(lazy) = &self.lazy else { return false };
+        let same = |ours: &FdInfo, theirs: &FdInfo| (ours.dev, ours.ino) == (theirs.dev, theirs.ino);
+        let [_, out, err] = &request.fds;
+        let heard_elsewhere = !same(&lazy.streams[0], out) || !same(&lazy.streams[1], err);
+        let looked_at = known.holds.len() != known.thunk.outputs.len()
+            || known.holds.contains(&Holds::Text)
+            || known.thunk.outputs.iter().any(|output| output.optional);
+        if heard_elsewhere || looked_at || self.has_failed_late(&known.thunk.name()) {
+            return false;
+        }
+        // What changes a file that is there would leave nothing to go back to.
+        if known.in_place && !known.thunk.outputs.iter().all(|output| self.holder(&path_of(output)).is_some()) {
+            return false;
+        }
+        caller.and_then(sys::peer).is_some_and(caller::is_make_alone)
+    }
+
+    /// Answers a call whose thunk is known and not yet forced.
+    pub(super) fn answer_lazily(
+        &self,
+        lazy: &Lazy,
+        request: &Request,
+        known: &Known,
+        standing: Option<&Standing>,
+        line: &mut Line,
+    ) -> Result<Reply, Stop> {
+        let audit = {
+            let mut waiting = lazy.waiting();
+            let seen = standing.is_some() || waiting.audits.contains(&known.shape);
+            let audit = policy(request).wants(&known.thunk, seen);
+            if audit {
+                waiting.audits.insert(known.shape.clone());
+            }
+            audit
+        };
+        let thunk = known.thunk.name();
+        self.note(&known.shape, &thunk)?;
+        let at_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128);
+        for (output, holds) in known.thunk.outputs.iter().zip(&known.holds) {
+            let object = OutputName { thunk, tag: output.tag.clone() };
+            // It can be executed if its output may be: then executing it forces it.
+            let mode = if *holds == Holds::Binary { 0o777 } else { 0o666 } & !request.umask;
+            let path = path_of(output);
+            let issue =
+                Issue { holds: *holds, at_ns, mode, shape: known.shape.clone(), audit, argv: request.argv.clone() };
+            let noted = self.issued.note_known(&object, &issue);
+            noted.map_err(|e| SessionError::io("noting a placeholder for", &path, e))?;
+            stand_in(output, &object, mode)?;
+            lazy.waiting().held.push(Held { path, object });
+        }
+        (line.thunk, line.lazy) = (true, true);
+        Ok(Reply::Done { status: 0, stdout: Vec::new(), stderr: Vec::new() })
+    }
+
+    /// The output that the file at a path stands for, if it is a placeholder.
+    fn holder(&self, path: &Path) -> Option<OutputName> {
+        let stat = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        held_by(&self.issued, path, stat.len()).ok().flatten()
+    }
+
+    /// Answers a call of a program that reads what it is given, whatever that is; `None` of any other.
+    pub(super) fn serve_reader(&self, request: &Request, caller: Option<&UnixStream>) -> Option<Reply> {
+        self.lazy.as_ref()?;
+        if !readers::is_reader(&request.tool) {
+            return None;
+        }
+        let mut held = self.named(request);
+        if request.fds[0].kind == FdKind::File
+            && let Some(path) =
+                caller.and_then(sys::peer).and_then(|peer| std::fs::read_link(format!("/proc/{peer}/fd/0")).ok())
+            && let Some(object) = self.holder(&path)
+        {
+            held.push(Held { path, object });
+        }
+        Some(match self.make_real(&held) {
+            Ok(()) => self.run_real(request, false)?,
+            Err(said) => refusal(said),
+        })
+    }
+
+    /// Answers `gg-force-and-run FILE`; `None` of any other call.
+    pub(super) fn serve_placeholder(&self, request: &Request) -> Option<Reply> {
+        if request.tool != b"gg-force-and-run" {
+            return None;
+        }
+        let path = Path::new(OsStr::from_bytes(&request.cwd)).join(OsStr::from_bytes(request.argv.get(1)?));
+        let path = path.canonicalize().ok()?;
+        let held: Vec<Held> = self.holder(&path).map(|object| Held { path, object }).into_iter().collect();
+        Some(match self.make_real(&held) {
+            Ok(()) => Reply::Done { status: 0, stdout: Vec::new(), stderr: Vec::new() },
+            Err(said) => refusal(said),
+        })
+    }
+
+    /// Makes everything real that a native command may look at; the error is what is said in its place.
+    pub(super) fn before_native(&self, request: &Request, thunk: Option<&Thunk>, reason: &str) -> Result<(), String> {
+        if !self.issued.any() {
+            return Ok(());
+        }
+        let mut held = self.named(request);
+        if let Some(thunk) = thunk {
+            held.extend(self.inputs(thunk));
+        }
+        if let Some(lazy) = &self.lazy
+            && !reason.starts_with("probe")
+        {
+            held.extend(lazy.waiting().held.iter().cloned());
+        }
+        self.make_real(&held)
+    }
+
+    /// The same for a command whose thunk could not be forced, since one that it needs has failed.
+    pub(super) fn needs_failed(&self, thunk: &Thunk) -> Stop {
+        let held: Vec<Held> = self.inputs(thunk).collect();
+        match self.make_real(&held) {
+            Err(said) => Stop::Late(said),
+            Ok(()) => native("engine", "what it needs failed, and then did not"),
+        }
+    }
+
+    /// The placeholders that a call names, and those below the directories that it names.
+    fn named(&self, request: &Request) -> Vec<Held> {
+        let cwd = Path::new(OsStr::from_bytes(&request.cwd));
+        let mut held = Vec::new();
+        for arg in request.argv.iter().skip(1) {
+            let path = cwd.join(OsStr::from_bytes(arg));
+            let Ok(path) = path.canonicalize() else { continue };
+            if path.is_dir() {
+                let waiting = self.lazy.as_ref().map(Lazy::waiting);
+                let below = waiting.iter().flat_map(|waiting| &waiting.held);
+                held.extend(below.filter(|held| held.path.starts_with(&path)).cloned());
+            } else if let Some(object) = self.holder(&path) {
+                held.push(Held { path, object });
+            }
+        }
+        held
+    }
+
+    /// The placeholders among a thunk's inputs.
+    fn inputs(&self, thunk: &Thunk) -> impl Iterator<Item = Held> + use<> {
+        // A tree that cannot be read holds none that could be forced.
+        let inputs = audit::flatten(&self.contents.store, &thunk.root).unwrap_or_default();
+        inputs.into_iter().filter_map(|(path, node)| match node {
+            Node::File(file) => match file.object {
+                ObjectName::Output(object) => Some(Held { path, object }),
+                ObjectName::Value(_) => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// Forces placeholders and lets what was answered for them be said; the error is what their user is told.
+    fn make_real(&self, held: &[Held]) -> Result<(), String> {
+        if held.is_empty() {
+            return Ok(());
+        }
+        let late = self.force_held(held, true, &mut |_| {}).map_err(|e| e.to_string())?;
+        for (stdout, stderr) in &late.messages {
+            // The build's own streams; that nobody can read them changes nothing.
+            let _ = std::io::stdout().write_all(stdout);
+            let _ = std::io::stderr().write_all(stderr);
+        }
+        if let Some(lazy) = &self.lazy {
+            let mut waiting = lazy.waiting();
+            waiting.held.retain(|one| !held.contains(one));
+            waiting.failed |= !late.failures.is_empty();
+        }
+        match late.failures.first() {
+            None => Ok(()),
+            Some(failure) => {
+                Err(format!("gg: {} failed ({}); what was made of it is removed", failure.command, failure.exit))
+            }
+        }
+    }
+}
+
+fn path_of(output: &Output) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(&output.path))
+}

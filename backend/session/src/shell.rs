@@ -1,0 +1,234 @@
+//! Whether a text for a shell is a list of simple commands, each to be run if the one before went well, or line by line:
+//! then nothing in it looks at a status. Only what is surely so is taken for it.
+
+/// Words that begin something else than a simple command, or after which the text is not all there is.
+const NOT_SIMPLE: &[&[u8]] = &[
+    b"if",
+    b"then",
+    b"else",
+    b"elif",
+    b"fi",
+    b"for",
+    b"while",
+    b"until",
+    b"do",
+    b"done",
+    b"case",
+    b"esac",
+    b"select",
+    b"function",
+    b"time",
+    b"coproc",
+    b"!",
+    b"{",
+    b"}",
+    b"[[",
+    b"eval",
+    b".",
+    b"source",
+    b"trap",
+    b"exec",
+    b"set",
+    b"alias",
+    b"return",
+    b"break",
+    b"continue",
+    b"wait",
+    b"read",
+    b"readarray",
+    b"mapfile",
+];
+
+/// Whether the text is nothing but simple commands joined by `&&` or newlines.
+pub(crate) fn is_simple(text: &[u8]) -> bool {
+    let mut bytes = text.iter().copied().peekable();
+    let mut words = Words::default();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            // Substitutions, and a status that is looked at.
+            b'`' => return false,
+            b'$' if matches!(bytes.peek(), Some(b'(' | b'?' | b'\'')) => return false,
+            b'$' if bytes.peek() == Some(&b'{') => {
+                // `${?}`, and what is substituted within.
+                let mut inside = Vec::new();
+                loop {
+                    match bytes.next() {
+                        Some(b'}') => break,
+                        Some(byte) => inside.push(byte),
+                        None => return false,
+                    }
+                }
+                if !inside[1..].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
+                    return false;
+                }
+                words.add(b"$");
+            }
+            b'\'' => loop {
+                match bytes.next() {
+                    Some(b'\'') => break words.quote(),
+                    Some(byte) => words.add(&[byte]),
+                    None => return false,
+                }
+            },
+            b'"' => loop {
+                match bytes.next() {
+                    Some(b'"') => break words.quote(),
+                    Some(b'`') => return false,
+                    Some(b'$') if !bytes.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') => {
+                        return false;
+                    }
+                    Some(b'\\') => match bytes.next() {
+                        Some(byte) => words.add(&[byte]),
+                        None => return false,
+                    },
+                    Some(byte) => words.add(&[byte]),
+                    None => return false,
+                }
+            },
+            b'\\' => match bytes.next() {
+                // The line goes on.
+                Some(b'\n') => {}
+                Some(byte) => {
+                    words.add(&[byte]);
+                    words.quote();
+                }
+                None => return false,
+            },
+            b'&' if bytes.peek() == Some(&b'&') => {
+                bytes.next();
+                if !words.end_command() {
+                    return false;
+                }
+            }
+            b'\n' => {
+                if !words.end_command() {
+                    return false;
+                }
+            }
+            b'>' => {
+                // `>&2` and `>|`.
+                if matches!(bytes.peek(), Some(b'&' | b'|' | b'>')) {
+                    bytes.next();
+                }
+                words.end_word();
+                words.redirected = true;
+            }
+            b'#' if words.word.is_empty() && !words.quoted => return false,
+            b';' | b'&' | b'|' | b'<' | b'(' | b')' => return false,
+            b' ' | b'\t' => words.end_word(),
+            byte => words.add(&[byte]),
+        }
+    }
+    words.end_command()
+}
+
+/// The words of a command, as far as they matter.
+#[derive(Default)]
+struct Words {
+    word: Vec<u8>,
+    quoted: bool,
+    /// The command's first word that is no assignment, and whether one has been read.
+    name: Option<Vec<u8>>,
+    /// The next word is a file's name.
+    redirected: bool,
+}
+
+impl Words {
+    fn add(&mut self, bytes: &[u8]) {
+        self.word.extend_from_slice(bytes);
+    }
+
+    fn quote(&mut self) {
+        self.quoted = true;
+    }
+
+    fn end_word(&mut self) {
+        let word = std::mem::take(&mut self.word);
+        let quoted = std::mem::take(&mut self.quoted);
+        if word.is_empty() && !quoted {
+            return;
+        }
+        if std::mem::take(&mut self.redirected) {
+            return;
+        }
+        if self.name.is_none() && !is_assignment(&word) {
+            self.name = Some(word);
+        }
+    }
+
+    /// Whether what ends here was a simple command, or nothing.
+    fn end_command(&mut self) -> bool {
+        self.end_word();
+        let name = self.name.take();
+        !std::mem::take(&mut self.redirected) && name.is_none_or(|name| !NOT_SIMPLE.contains(&name.as_slice()))
+    }
+}
+
+fn is_assignment(word: &[u8]) -> bool {
+    word.iter().position(|byte| *byte == b'=').is_some_and(|at| {
+        let name = &word[..at];
+        !name.is_empty()
+            && !name[0].is_ascii_digit()
+            && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_simple;
+
+    #[test]
+    fn simple_commands() {
+        for text in [
+            "gcc -c a.c",
+            "gcc -DX='\"a b\"' -c a.c && mv -f .deps/a.Tpo .deps/a.Po",
+            "cd src && gcc -c a.c -o ../a.o",
+            "gcc -c a.c\ngcc -c b.c\n",
+            "gcc -c \\\n  a.c",
+            "A=b C=\"d e\" gcc -c a.c 2> log",
+            "gcc -c a.c -o \"$DIR/a.o\" && ./gen > out.h",
+            "gcc -D'if' -c a.c && echo if then",
+            "gcc -c a#b.c && : ${X}",
+            "echo >&2 hello && true",
+            "echo \\; \\| '`;|' && true",
+            "",
+        ] {
+            assert!(is_simple(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn everything_else() {
+        for text in [
+            "gcc -c a.c; true",
+            "gcc -c a.c || true",
+            "gcc -c a.c | cat",
+            "gcc -c a.c & wait",
+            "if gcc -c a.c; then :; fi",
+            "! gcc -c a.c",
+            "(gcc -c a.c)",
+            "{ gcc -c a.c; }",
+            "x=`gcc -c a.c`",
+            "x=$(gcc -c a.c)",
+            "gcc -c a.c\necho $?",
+            "gcc -c a.c\ntest \"$?\" = 0",
+            "gcc -c a.c && echo ${?}",
+            "gcc -c a.c && echo ${x:-`true`}",
+            "echo \"`gcc -c a.c`\"",
+            "echo \"$(gcc -c a.c)\"",
+            "eval gcc -c a.c",
+            ". ./build.sh",
+            "set -e\ngcc -c a.c",
+            "wc -c < a.o",
+            "cat <<E\nE",
+            "gcc -c 'a.c",
+            "gcc -c \"a.c",
+            "gcc -c a.c # comment",
+            "while gcc -c a.c\ndo :\ndone",
+            "gcc -c a.c &&\nif true\nthen :\nfi",
+            "echo $'a' && gcc",
+        ] {
+            assert!(!is_simple(text.as_bytes()), "{text}");
+        }
+    }
+}
