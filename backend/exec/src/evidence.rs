@@ -16,13 +16,15 @@ pub enum RootKind {
     Chroot,
     /// None: the steps run in the live tree.
     Native,
+    /// Namespaces as well, but what the tree lacks is seen as it is on the host. Only where it is asked for.
+    OverHost,
 }
 
 impl RootKind {
     /// Whether steps see their inputs and nothing else of the file system; only then does an equal
     /// thunk mean an equal result.
     pub fn sealed(self) -> bool {
-        self != RootKind::Native
+        matches!(self, RootKind::Namespaces | RootKind::Chroot)
     }
 }
 
@@ -32,6 +34,7 @@ impl fmt::Display for RootKind {
             RootKind::Namespaces => "namespaces",
             RootKind::Chroot => "chroot",
             RootKind::Native => "native",
+            RootKind::OverHost => "over-host",
         })
     }
 }
@@ -77,6 +80,8 @@ pub struct Evidence {
     pub missing: Vec<Tag>,
     /// The root it ran in.
     pub kind: RootKind,
+    /// What of the host should have been seen and was not, each with the reason; only over the host.
+    pub left_out: Vec<String>,
 }
 
 impl Evidence {
@@ -91,6 +96,7 @@ impl Evidence {
             outputs: BTreeMap::new(),
             missing: Vec::new(),
             kind,
+            left_out: Vec::new(),
         }
     }
 

@@ -21,7 +21,7 @@ use pool::{Kind, Pool};
 use trees::Trees;
 
 /// From this size on a file is mounted instead of copied, where mounting is possible.
-const LARGE_BYTES: u64 = 1 << 20;
+pub(crate) const LARGE_BYTES: u64 = 1 << 20;
 /// The deepest nesting of directories that is laid out: PATH_MAX has room for 2,047.
 const MAX_DEPTH: usize = 1024;
 /// The time of files whose time does not matter: the same in every root.

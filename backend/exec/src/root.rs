@@ -3,6 +3,7 @@
 
 mod chroot;
 mod namespaces;
+mod over_host;
 
 use std::fs::DirBuilder;
 use std::io;
@@ -43,7 +44,7 @@ impl Root {
     /// further use.
     pub fn make(setup: &Setup, store: LocalStore) -> Result<Root, ExecError> {
         Ok(match setup.kind {
-            RootKind::Namespaces => Root::Namespaces(Box::new(Namespaces::make(setup, store)?)),
+            RootKind::Namespaces | RootKind::OverHost => Root::Namespaces(Box::new(Namespaces::make(setup, store)?)),
             RootKind::Chroot => Root::Chroot(Box::new(Chroot::make(setup, store)?)),
             RootKind::Native => Root::Native,
         })
@@ -51,7 +52,7 @@ impl Root {
 
     pub fn kind(&self) -> RootKind {
         match self {
-            Root::Namespaces(_) => RootKind::Namespaces,
+            Root::Namespaces(root) => root.kind(),
             Root::Chroot(_) => RootKind::Chroot,
             Root::Native => RootKind::Native,
         }
@@ -93,12 +94,13 @@ impl Entry {
         }
     }
 
-    /// Makes the prepared root the caller's own; in the live tree nothing changes.
-    pub fn enter(&self) -> io::Result<()> {
+    /// Makes the prepared root the caller's own; in the live tree nothing changes. Says what of the host
+    /// should be seen there and is not, each with the reason.
+    pub fn enter(&self) -> io::Result<Vec<String>> {
         match self {
             Entry::Namespaces(mounts) => mounts.enter(),
-            Entry::Chroot(path) => chroot::enter(path),
-            Entry::Native => Ok(()),
+            Entry::Chroot(path) => chroot::enter(path).map(|()| Vec::new()),
+            Entry::Native => Ok(Vec::new()),
         }
     }
 

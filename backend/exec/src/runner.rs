@@ -30,12 +30,16 @@ pub(crate) enum Report {
     Made(usize),
     /// The output with this index is not there, or is no file.
     Missing(usize),
+    /// Something of the host's that should be seen and is not.
+    LeftOut(String),
     /// The last packet.
     Ended { exit: Result<Exit, String>, failed_step: Option<usize>, usage: Usage },
 }
 
 /// Longest message about what went wrong, so that a packet holds it.
 const MAX_WHY: usize = 2048;
+/// So many of the things that are left out are named.
+const MAX_LEFT_OUT: usize = 100;
 
 impl Report {
     fn encode(&self) -> Vec<u8> {
@@ -48,6 +52,10 @@ impl Report {
             Report::Missing(index) => {
                 out.number(1);
                 out.number(*index as u64);
+            }
+            Report::LeftOut(what) => {
+                out.number(3);
+                out.bytes(what.as_bytes());
             }
             Report::Ended { exit, failed_step, usage } => {
                 out.number(2);
@@ -64,6 +72,9 @@ impl Report {
         let kind = input.number()?;
         if kind == 2 {
             return Ok(Report::Ended { exit: input.exit()?, failed_step: input.step()?, usage: input.usage()? });
+        }
+        if kind == 3 {
+            return Ok(Report::LeftOut(input.text()?));
         }
         let index = usize::try_from(input.number()?).unwrap_or(usize::MAX);
         Ok(if kind == 0 { Report::Made(index) } else { Report::Missing(index) })
@@ -91,7 +102,13 @@ pub(crate) fn main(thunk: &Thunk, entry: &Entry, slot: libc::pid_t, streams: &St
     let result = Packets::at_three();
     let mut run = Run { usage: Usage::default(), failed_step: None };
     let exit = match enter(thunk, entry) {
-        Ok(()) => run.steps(thunk, entry),
+        Ok(left_out) => {
+            let told = left_out
+                .into_iter()
+                .take(MAX_LEFT_OUT)
+                .try_for_each(|what| result.send(&Report::LeftOut(shortened(what)).encode(), None));
+            told.map_err(|e| format!("cannot tell what is left out: {e}")).and_then(|()| run.steps(thunk, entry))
+        }
         Err(e) => Err(format!("cannot enter the private root: {e}")),
     };
     let exit = exit.and_then(|exit| {
@@ -100,28 +117,26 @@ pub(crate) fn main(thunk: &Thunk, entry: &Entry, slot: libc::pid_t, streams: &St
         }
         Ok(exit)
     });
-    let ended = Report::Ended {
-        exit: exit.map_err(|mut why| {
-            if why.len() > MAX_WHY {
-                let end = (0..=MAX_WHY).rev().find(|end| why.is_char_boundary(*end));
-                why.truncate(end.unwrap_or(0));
-            }
-            why
-        }),
-        failed_step: run.failed_step,
-        usage: run.usage,
-    };
+    let ended = Report::Ended { exit: exit.map_err(shortened), failed_step: run.failed_step, usage: run.usage };
     let sent = result.send(&ended.encode(), None);
     process::exit_now(i32::from(sent.is_err()));
+}
+
+fn shortened(mut why: String) -> String {
+    if why.len() > MAX_WHY {
+        let end = (0..=MAX_WHY).rev().find(|end| why.is_char_boundary(*end));
+        why.truncate(end.unwrap_or(0));
+    }
+    why
 }
 
 fn path_of(bytes: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(bytes))
 }
 
-fn enter(thunk: &Thunk, entry: &Entry) -> io::Result<()> {
+fn enter(thunk: &Thunk, entry: &Entry) -> io::Result<Vec<String>> {
     process::set_umask(0);
-    entry.enter()?;
+    let left_out = entry.enter()?;
     let cwd = path_of(&thunk.cwd);
     if entry.private() {
         make_temporary(Path::new("/tmp"), true)?;
@@ -137,7 +152,7 @@ fn enter(thunk: &Thunk, entry: &Entry) -> io::Result<()> {
     }
     std::env::set_current_dir(cwd).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", cwd.display())))?;
     process::set_umask(thunk.umask);
-    Ok(())
+    Ok(left_out)
 }
 
 /// Makes a directory for temporary files; one that is there already is opened to all if `open` says so.

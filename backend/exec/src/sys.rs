@@ -6,6 +6,7 @@
 pub(crate) mod channel;
 pub(crate) mod file;
 pub(crate) mod mount;
+pub(crate) mod mountinfo;
 pub(crate) mod process;
 
 use std::ffi::CString;

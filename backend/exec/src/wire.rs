@@ -160,6 +160,7 @@ fn kind_number(kind: RootKind) -> u64 {
         RootKind::Namespaces => 0,
         RootKind::Chroot => 1,
         RootKind::Native => 2,
+        RootKind::OverHost => 3,
     }
 }
 
@@ -168,6 +169,7 @@ fn kind_of(number: u64) -> io::Result<RootKind> {
         0 => Ok(RootKind::Namespaces),
         1 => Ok(RootKind::Chroot),
         2 => Ok(RootKind::Native),
+        3 => Ok(RootKind::OverHost),
         _ => Err(malformed()),
     }
 }
@@ -246,6 +248,10 @@ impl Out {
             self.bytes(tag.as_str().as_bytes());
         }
         self.number(kind_number(evidence.kind));
+        self.number(evidence.left_out.len() as u64);
+        for what in &evidence.left_out {
+            self.bytes(what.as_bytes());
+        }
     }
 }
 
@@ -336,7 +342,12 @@ impl<'a> In<'a> {
         for _ in 0..self.number()? {
             missing.push(self.tag()?);
         }
-        Ok(Evidence { exit, failed_step, stdout, stderr, usage, outputs, missing, kind: kind_of(self.number()?)? })
+        let kind = kind_of(self.number()?)?;
+        let mut left_out = Vec::new();
+        for _ in 0..self.number()? {
+            left_out.push(self.text()?);
+        }
+        Ok(Evidence { exit, failed_step, stdout, stderr, usage, outputs, missing, kind, left_out })
     }
 }
 
@@ -355,7 +366,8 @@ mod tests {
             usage: Usage { user_us: 1, sys_us: 2, wall_us: 3, max_rss_kb: 4 },
             outputs: BTreeMap::from([(tag("o"), made)]),
             missing: vec![tag("d")],
-            kind: RootKind::Chroot,
+            kind: RootKind::OverHost,
+            left_out: vec!["/mnt: why".to_owned()],
         }
     }
 

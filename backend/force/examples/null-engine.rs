@@ -36,6 +36,7 @@ impl Engine for Null {
             outputs: job.thunk.outputs.iter().map(|output| (output.tag.clone(), made)).collect(),
             missing: Vec::new(),
             kind: RootKind::Namespaces,
+            left_out: Vec::new(),
         };
         // The coordinator outlives its jobs here.
         let _ = done.send(Finished { id: job.id, evidence });

@@ -5,6 +5,7 @@
 //! made once; each runner in mount and pid namespaces of its own, so that all mounts and processes of a
 //! thunk go when the runner goes. Paths are relative to the tmpfs, the slot's working directory.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,7 +16,9 @@ use gg_store::LocalStore;
 use gg_thunk::{Bytes, Node, Thunk, ValueName};
 
 use super::make_private;
+use super::over_host::{Host, OverHost};
 use crate::error::{Doing, ExecError};
+use crate::evidence::RootKind;
 use crate::layout::{Large, LargeFile, Layout};
 use crate::sys::{file, mount, process};
 use crate::wire::Setup;
@@ -28,17 +31,26 @@ pub(crate) struct Namespaces {
     base: OwnedFd,
     layout: Layout,
     user_namespace: bool,
+    /// Of the machine, if it is to be seen below the tree.
+    host: Option<Host>,
     thunks: u64,
 }
 
 /// What a runner mounts.
 pub(crate) struct Mounts {
-    overlay: String,
+    view: View,
     /// Read-only, from a path of the machine to one in the root.
     files: Vec<(Bytes, Bytes)>,
     /// Objects that are files of the system's, not the store's.
     borrowed: Vec<(ValueName, PathBuf)>,
     proc: bool,
+}
+
+/// What is seen at `merged`.
+enum View {
+    /// The tree and nothing else: the overlay's options.
+    Sealed(String),
+    OverHost(OverHost),
 }
 
 impl Namespaces {
@@ -48,6 +60,7 @@ impl Namespaces {
         make_private(&mount_point)?;
         let user_namespace = leave()?;
         mount::make_private().doing(|| "cannot make the mounts private".to_owned())?;
+        let host = (setup.kind == RootKind::OverHost).then(Host::look).transpose()?;
         // Three quarters of the memory: a slot may hold a large link's output.
         mount::tmpfs(mount_point.as_os_str().as_bytes(), "mode=755,size=75%,nr_inodes=4m")
             .doing(|| "cannot mount a tmpfs".to_owned())?;
@@ -58,7 +71,11 @@ impl Namespaces {
         let own = base.try_clone().doing(|| "cannot copy a descriptor".to_owned())?;
         let pool_bytes = setup.limits.pool_bytes;
         let layout = Layout::new(store.clone(), own, b"lower", pool_bytes, Large::Mounted)?;
-        Ok(Namespaces { store, base, layout, user_namespace, thunks: 0 })
+        Ok(Namespaces { store, base, layout, user_namespace, host, thunks: 0 })
+    }
+
+    pub fn kind(&self) -> RootKind {
+        if self.host.is_some() { RootKind::OverHost } else { RootKind::Namespaces }
     }
 
     pub fn prepare(&mut self, thunk: &Thunk) -> Result<Mounts, ExecError> {
@@ -69,33 +86,51 @@ impl Namespaces {
             .and_then(|()| fs::create_dir(format!("t{number}/upper")))
             .and_then(|()| fs::create_dir(format!("t{number}/work")))
             .doing(|| "cannot make the layer that takes what is written".to_owned())?;
-        let own = self.copy_written(thunk)?;
         let (mut files, mut borrowed) = (Vec::new(), Vec::new());
+        let own = self.written(thunk)?;
         let large: Vec<(Bytes, ValueName)> = self
             .layout
             .large_files()
             .iter()
-            .filter(|(path, _)| !own.contains(path))
+            .filter(|(path, _)| !own.contains_key(*path))
             .map(|(path, file)| (path.clone(), file.object))
             .collect();
         for (path, object) in large {
-            let source = self.store.checked_path(&object)?.ok_or_else(|| missing(&object, &path))?;
-            if source != self.store.object_path(&object) {
-                borrowed.push((object, source.clone()));
-            }
-            files.push((source.into_os_string().into_vec(), [b"merged/", path.as_slice()].concat()));
+            let source = self.source(&object, &path, &mut borrowed)?;
+            files.push((source, [b"merged/", path.as_slice()].concat()));
         }
         let proc = match self.layout.resolve(b"/proc")? {
             Some((path, Some(Node::Dir(_)))) => path == b"proc",
             _ => false,
         };
         let xattr = if self.user_namespace { ",userxattr" } else { "" };
-        Ok(Mounts {
-            overlay: format!("lowerdir=lower,upperdir=t{number}/upper,workdir=t{number}/work{xattr}"),
-            files,
-            borrowed,
-            proc,
-        })
+        let view = match &self.host {
+            None => {
+                own.iter().try_for_each(|(path, large)| self.copy_to_upper(path, *large))?;
+                View::Sealed(format!("lowerdir=lower,upperdir=t{number}/upper,workdir=t{number}/work{xattr}"))
+            }
+            Some(host) => {
+                let source =
+                    |(path, large): (Bytes, LargeFile)| Ok((self.source(&large.object, &path, &mut borrowed)?, path));
+                let written = own.into_iter().map(source).collect::<Result<_, ExecError>>()?;
+                View::OverHost(OverHost::plan(host, thunk, format!("t{number}"), self.user_namespace, written))
+            }
+        };
+        Ok(Mounts { view, files, borrowed, proc })
+    }
+
+    /// The checked file of a large object; it is noted if it is the system's.
+    fn source(
+        &self,
+        object: &ValueName,
+        path: &[u8],
+        borrowed: &mut Vec<(ValueName, PathBuf)>,
+    ) -> Result<Bytes, ExecError> {
+        let source = self.store.checked_path(object)?.ok_or_else(|| missing(object, path))?;
+        if source != self.store.object_path(object) {
+            borrowed.push((*object, source.clone()));
+        }
+        Ok(source.into_os_string().into_vec())
     }
 
     /// Whether the system's files that were mounted are still what they were.
@@ -116,28 +151,24 @@ impl Namespaces {
         file::remove_all(self.base.as_fd(), name.as_bytes()).doing(|| "cannot remove what a thunk wrote".to_owned())
     }
 
-    /// Copies the large files that the steps may write to into the upper layer; says which they are.
-    fn copy_written(&mut self, thunk: &Thunk) -> Result<Vec<Bytes>, ExecError> {
-        let mut copied = Vec::new();
+    /// The large files that the steps may write to: they get copies.
+    fn written(&mut self, thunk: &Thunk) -> Result<BTreeMap<Bytes, LargeFile>, ExecError> {
+        let mut written = BTreeMap::new();
         if self.layout.large_files().is_empty() {
-            return Ok(copied);
+            return Ok(written);
         }
         for output in &thunk.outputs {
             let Some((path, _)) = self.layout.resolve(&output.path)? else {
                 continue;
             };
-            let Some(large) = self.layout.large_files().get(&path).copied() else {
-                continue;
-            };
-            if copied.contains(&path) {
-                continue;
+            if let Some(large) = self.layout.large_files().get(&path).copied() {
+                written.insert(path, large);
             }
-            self.copy_to_upper(&path, large)?;
-            copied.push(path);
         }
-        Ok(copied)
+        Ok(written)
     }
 
+    /// Puts a copy of a large file into the layer that takes what is written.
     fn copy_to_upper(&self, path: &[u8], large: LargeFile) -> Result<(), ExecError> {
         let shown = || format!("cannot copy /{}", String::from_utf8_lossy(path));
         let upper = format!("t{}/upper", self.thunks);
@@ -159,9 +190,16 @@ impl Namespaces {
 }
 
 impl Mounts {
-    pub fn enter(&self) -> io::Result<()> {
+    /// Makes the view the process's root; says what of the host could not be shown.
+    pub fn enter(&self) -> io::Result<Vec<String>> {
         let named = |what: &str, e: io::Error| io::Error::new(e.kind(), format!("{what}: {e}"));
-        mount::overlay(b"merged", &self.overlay).map_err(|e| named("overlay", e))?;
+        let left_out = match &self.view {
+            View::Sealed(options) => {
+                mount::overlay(b"merged", options).map_err(|e| named("overlay", e))?;
+                Vec::new()
+            }
+            View::OverHost(view) => view.mount()?,
+        };
         match fs::create_dir("merged/dev") {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             other => other?,
@@ -178,7 +216,8 @@ impl Mounts {
         }
         std::env::set_current_dir("merged")?;
         mount::pivot_here().map_err(|e| named("pivot_root", e))?;
-        std::env::set_current_dir("/")
+        std::env::set_current_dir("/")?;
+        Ok(left_out)
     }
 }
 

@@ -185,6 +185,7 @@ impl Server {
                 (Report::Made(index), None) | (Report::Missing(index), _) => {
                     miss(thunk, index, evidence);
                 }
+                (Report::LeftOut(what), _) => evidence.left_out.push(what),
                 (Report::Ended { exit, failed_step, usage }, _) => {
                     end(evidence, exit, failed_step, usage);
                     return Ok(true);

@@ -32,9 +32,10 @@ pub(crate) fn tmpfs(target: &[u8], options: &str) -> io::Result<()> {
 }
 
 /// `upper` over `lower` as seen at `target`; paths are relative to the working directory, so that no
-/// character of theirs needs quoting. `user_xattr` where the caller is not the machine's root.
+/// character of theirs needs quoting. `userxattr` where the caller is not the machine's root.
 pub(crate) fn overlay(target: &[u8], options: &str) -> io::Result<()> {
-    mount(b"gg", target, Some(c"overlay"), 0, options.as_bytes())
+    let flags = libc::MS_NOSUID | libc::MS_NODEV;
+    mount(b"gg", target, Some(c"overlay"), flags, options.as_bytes())
 }
 
 /// The processes of the caller's pid namespace.
@@ -69,6 +70,13 @@ pub(crate) fn make_read_only(target: &[u8]) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     Ok(())
+}
+
+/// Takes the uppermost mount at a place away.
+pub(crate) fn unmount(target: &[u8]) -> io::Result<()> {
+    let target = c_string(target)?;
+    // SAFETY: `target` is NUL-terminated and outlives the call.
+    check(unsafe { libc::umount2(target.as_ptr(), libc::MNT_DETACH) }).map(drop)
 }
 
 /// Makes the working directory, which must be a mount, the root, and forgets the old root.

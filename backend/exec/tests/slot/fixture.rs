@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use gg_exec::{Cancel, Evidence, Limits, RootKind, Slot, SlotOptions};
+use gg_exec::{Cancel, Evidence, ExecError, Limits, RootKind, Slot, SlotOptions};
 use gg_store::{LocalStore, Store};
 use gg_thunk::{FileNode, Node, ObjectName, Output, Step, Tag, Thunk, Timestamp, Tree, TreeName, Writes};
 
@@ -133,6 +133,13 @@ impl Fixture {
 
     pub fn run_thunk(&mut self, thunk: &Thunk) -> Evidence {
         self.slot.run(thunk, &Cancel::new().unwrap())
+    }
+
+    /// A slot in which the host is seen below the tree.
+    pub fn over_host(&self) -> Result<Slot, ExecError> {
+        let scratch = self.dir.with_file_name("scratch");
+        let options = SlotOptions { program: slot_program(), force_kind: Some(RootKind::OverHost), scratch };
+        Slot::start(&self.store, &options)
     }
 
     /// Runs a step that must succeed; gives what it printed.

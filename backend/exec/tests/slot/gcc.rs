@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 use gg_store::Store;
-use gg_thunk::{FileNode, Node, ObjectName, Step};
+use gg_thunk::{FileNode, Node, ObjectName, Step, Thunk};
 
 use crate::fixture::Fixture;
 
@@ -55,9 +55,8 @@ fn add_program(f: &mut Fixture, program: &str) {
     }
 }
 
-#[test]
-fn an_object_made_in_a_root_is_the_native_one() {
-    let mut f = Fixture::new();
+/// The compilation of `main.c` to `made.o`, with all that it needs, and the object that gcc itself makes.
+pub fn compilation(f: &mut Fixture) -> (Thunk, Vec<u8>) {
     f.put("main.c", SOURCE.as_bytes(), 0o644);
     f.put("own.h", b"#define OWN \"own\"\n", 0o644);
     let dir = f.dir.clone();
@@ -79,7 +78,7 @@ fn an_object_made_in_a_root_is_the_native_one() {
             }
         }
         let (found, _) = output("sh", &["-c", "command -v \"$0\"", &words[0]], &dir);
-        add_program(&mut f, found.trim());
+        add_program(f, found.trim());
         steps.push(Step {
             exe: found.trim().as_bytes().to_vec(),
             argv: words.into_iter().map(String::into_bytes).collect(),
@@ -89,10 +88,17 @@ fn an_object_made_in_a_root_is_the_native_one() {
     // With the same options: optimization brings headers of its own.
     let (rule, _) = output("gcc", &["-M", "-O2", "main.c"], &dir);
     for header in rule.split_whitespace().filter(|word| word.starts_with('/')) {
-        add(&mut f, Path::new(header));
+        add(f, Path::new(header));
     }
     let mut thunk = f.thunk(&[], &["made.o"]);
     thunk.steps = steps;
+    (thunk, native)
+}
+
+#[test]
+fn an_object_made_in_a_root_is_the_native_one() {
+    let mut f = Fixture::new();
+    let (mut thunk, native) = compilation(&mut f);
     for round in 0..2 {
         let evidence = f.run_thunk(&thunk);
         assert!(evidence.succeeded(), "{evidence:?}");

@@ -5,5 +5,6 @@ mod fixture;
 mod gcc;
 mod layout;
 mod life;
+mod over_host;
 mod steps;
 mod users;

@@ -4,16 +4,17 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gg_exec::{ExecError, RootKind};
 
 use crate::fixture::{Fixture, build_tool, slot_program};
+use crate::over_host;
 
 const OTHER: u32 = 1000;
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
@@ -59,30 +60,8 @@ fn machine_allows(uid: u32) -> bool {
 /// Runs every other test of this binary as another user, or without namespaces, or both.
 fn again(uid: u32, deny: bool, expected: RootKind) {
     let dir = gg_testkit::temp_dir();
-    let copy = |from: &Path, name: &str| {
-        let to = dir.path().join(name);
-        fs::copy(from, &to).unwrap();
-        fs::set_permissions(&to, fs::Permissions::from_mode(0o755)).unwrap();
-        to
-    };
-    let tests = copy(&std::env::current_exe().unwrap(), "tests");
-    let slot = copy(&slot_program(), "gg-slot");
-    let tool = dir.path().join("tool");
-    build_tool(&tool);
-    let own = dir.path().join("tmp");
-    fs::create_dir(&own).unwrap();
-    chown(&own, Some(uid), Some(uid)).unwrap();
-    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = Command::new(tests);
-    command
-        .args(["--skip", "users::", "--test-threads", "2"])
-        .current_dir(dir.path())
-        .env("GG_TEST_SLOT", &slot)
-        .env("GG_TEST_TOOL", tool)
-        .env("GG_TEST_KIND", expected.to_string())
-        .env("TMPDIR", own)
-        .uid(uid)
-        .gid(uid);
+    let mut command = copied(dir.path(), uid, expected, Command::new);
+    command.args(["--skip", "users::", "--test-threads", "2"]).uid(uid).gid(uid);
     if deny {
         // SAFETY: the closure makes two system calls and allocates nothing.
         unsafe { command.pre_exec(deny_namespaces) };
@@ -91,6 +70,44 @@ fn again(uid: u32, deny: bool, expected: RootKind) {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains(" 0 failed"), "{said}");
+}
+
+/// This binary, copied to where that user may execute it, as a command that is made of the copy's path.
+fn copied(dir: &Path, uid: u32, expected: RootKind, command: impl FnOnce(PathBuf) -> Command) -> Command {
+    let copy = |from: &Path, name: &str| {
+        let to = dir.join(name);
+        fs::copy(from, &to).unwrap();
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o755)).unwrap();
+        to
+    };
+    let tests = copy(&std::env::current_exe().unwrap(), "tests");
+    let slot = copy(&slot_program(), "gg-slot");
+    let tool = dir.join("tool");
+    build_tool(&tool);
+    let own = dir.join("tmp");
+    fs::create_dir(&own).unwrap();
+    chown(&own, Some(uid), Some(uid)).unwrap();
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = command(tests);
+    command
+        .current_dir(dir)
+        .env("GG_TEST_SLOT", &slot)
+        .env("GG_TEST_TOOL", tool)
+        .env("GG_TEST_KIND", expected.to_string())
+        .env("TMPDIR", own);
+    command
+}
+
+/// The mounts are those of another user namespace, under which this one must not look.
+#[test]
+fn uid_1000_among_mounts() {
+    if !is_root() || !machine_allows(OTHER) {
+        return;
+    }
+    let dir = gg_testkit::temp_dir();
+    let drop_root = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"];
+    let among = |tests: PathBuf| over_host::among_mounts(&["-m"], &drop_root, &tests);
+    over_host::passes(&mut copied(dir.path(), OTHER, RootKind::Namespaces, among));
 }
 
 #[test]

@@ -132,6 +132,7 @@ impl gg_force::Engine for Refuses {
             outputs: Default::default(),
             missing: Vec::new(),
             kind: gg_exec::RootKind::Native,
+            left_out: Vec::new(),
         };
         done.send(gg_force::Finished { id: job.id, evidence }).unwrap();
     }

@@ -230,6 +230,7 @@ impl FakeEngine {
             outputs: BTreeMap::new(),
             missing: Vec::new(),
             kind: RootKind::Namespaces,
+            left_out: Vec::new(),
         };
         match op {
             "fail" => {
