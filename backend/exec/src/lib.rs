@@ -12,6 +12,9 @@
 //! the same time everywhere, and a file of 1 MiB or more that has no time given and is no output shows
 //! mode 555 in namespaces (it is a read-only mount of the store's object).
 //!
+//! A slot of the kind [`RootKind::OverHost`] shows the host's files below the tree as well, and still lets
+//! nothing be written to them. Its evidence is not sealed.
+//!
 //! The crate knows neither compilers nor memo, and does not judge what it has seen ([`Evidence`]).
 
 mod cancel;

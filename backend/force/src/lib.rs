@@ -51,6 +51,7 @@ pub use counters::Counters;
 pub use engine::local::LocalEngine;
 pub use engine::site::{Ground, Site};
 pub use engine::{Engine, Finished, Job, JobId};
-/// A real tool under a tracer, for audits, and what slots can refuse; here because sessions know executors only through this crate.
-pub use gg_exec::{ExecError, trace};
+/// What a run shows and a slot refuses, and a real tool under a tracer, for audits; here because sessions know executors only
+/// through this crate.
+pub use gg_exec::{Evidence, ExecError, Exit, Made, RootKind, Usage, trace};
 pub use outcome::{Event, Forced, Outcome, Progress};

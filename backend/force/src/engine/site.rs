@@ -1,11 +1,12 @@
-//! Where this machine's slots work, and which kind of private root they can make there. Knows no thunk.
+//! Where this machine's slots work, and which kind of private root they can make there. Knows no graph and no memo.
 
 use std::path::PathBuf;
 
-use gg_exec::{ExecError, RootKind, Slot, SlotOptions};
+use gg_exec::{Evidence, ExecError, RootKind, Slot, SlotOptions};
 use gg_store::LocalStore;
+use gg_thunk::Thunk;
 
-use crate::LocalEngine;
+use crate::{Cancel, LocalEngine};
 
 /// What a slot is started with.
 #[derive(Clone, Debug)]
@@ -47,6 +48,33 @@ impl Site {
     /// The error is that of starting a thread.
     pub fn engine(&self, store: &LocalStore, ground: &Ground, slots: usize) -> std::io::Result<LocalEngine> {
         LocalEngine::new(store.clone(), slots, self.slots(Some(ground.kind)))
+    }
+
+    /// Runs a reduced thunk once in a root of its own in which the host's files are seen below the thunk's
+    /// inputs, and none can be written: for a thunk that failed because its tree lacks something. The outputs
+    /// are in the store; what is not seen although it is on the host is in [`Evidence::left_out`].
+    ///
+    /// Nothing of this is remembered, and nothing must be: the evidence is not sealed. The error is that such
+    /// a root cannot be made.
+    pub fn run_over_host(
+        &self,
+        store: &LocalStore,
+        ground: &Ground,
+        thunk: &Thunk,
+        cancel: &Cancel,
+    ) -> Result<Evidence, ExecError> {
+        let kind = RootKind::OverHost;
+        if ground.kind != RootKind::Namespaces {
+            let refusals = ground.refusals.join("; ");
+            let why = format!("it takes namespaces, and roots are of the kind {} here ({refusals})", ground.kind);
+            return Err(ExecError::Refused { kind, why });
+        }
+        let stop = gg_exec::Cancel::new()
+            .map_err(|source| ExecError::Io { what: "cannot make a way to cancel".to_owned(), source })?;
+        let told = stop.clone();
+        let _subscription = cancel.subscribe(move || told.cancel());
+        let mut slot = Slot::start(store, &self.slots(Some(kind)))?;
+        Ok(slot.run(thunk, &stop))
     }
 
     fn slots(&self, force_kind: Option<RootKind>) -> SlotOptions {

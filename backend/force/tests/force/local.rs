@@ -6,7 +6,10 @@ use std::process::Command;
 use std::sync::Arc;
 
 use gg_exec::{Exit, SlotOptions};
-use gg_force::{Cancel, Coordinator, CoordinatorOptions, Event, ForceOptions, Forced, LocalEngine, Outcome};
+use gg_force::{
+    Cancel, Coordinator, CoordinatorOptions, Event, ExecError, ForceOptions, Forced, Ground, LocalEngine, Outcome,
+    RootKind, Site,
+};
 use gg_store::{LocalStore, Memo, Store as _};
 use gg_thunk::{FileNode, Node, ObjectName, Output, Step, Thunk, Tree, TreeName, Writes};
 
@@ -171,5 +174,47 @@ fn fibonacci_by_thunks_that_answer_with_thunks() {
         assert_eq!(machine.out(&again), "144\n");
         assert_eq!(machine.out(&machine.coordinator.force(&fib(13), ForceOptions::default())), "233\n");
         assert_eq!(machine.coordinator.counters().executed["local"], executed + 2);
+    }
+}
+
+#[test]
+fn what_the_tree_lacks_is_taken_from_the_host_and_not_remembered() {
+    let machine = Machine::new();
+    let site = Site {
+        program: PathBuf::from(env!("CARGO_BIN_EXE_gg-force-slot")),
+        scratch: machine.dir.path().join("scratch"),
+    };
+    let source = TOOL.replace("\"/in\"", "argv[2]");
+    let bin = machine.program("tool", &machine.text("tool.c", &source));
+    let missed = machine.text("missed", "host ");
+    let argv = ["tool", "a", missed.to_str().unwrap()];
+    let mut late = thunk(&argv, "/bin/tool", machine.root(bin, &[]), &[("out", false)]);
+    late.cwd = machine.dir.path().as_os_str().as_encoded_bytes().to_vec();
+    let ground = site.survey(&machine.store).unwrap();
+    let ran = site.run_over_host(&machine.store, &ground, &late, &Cancel::new());
+    if ground.kind != RootKind::Namespaces {
+        let Err(ExecError::Refused { kind: RootKind::OverHost, why }) = ran else { panic!("{ran:?}") };
+        assert!(why.contains("it takes namespaces"), "{why}");
+        return;
+    }
+    let evidence = ran.unwrap();
+    assert!(evidence.succeeded(), "{evidence:?}");
+    assert!(evidence.kind == RootKind::OverHost && !evidence.kind.sealed());
+    assert_eq!(evidence.stderr, b"warning: a\n");
+    assert_eq!(machine.store.get(&evidence.outputs[&tag("out")].name).unwrap().unwrap(), b"HOST a");
+
+    // The memo has nothing of it: the thunk is run again, and fails as it did.
+    let forced = machine.coordinator.force_thunk(Arc::new(late.clone()), ForceOptions::default());
+    let Outcome::Failed { exit: Exit::Code(4), stderr, .. } = &forced.outcome else { panic!("{forced:?}") };
+    assert!(String::from_utf8_lossy(stderr).contains("No such file"), "{stderr:?}");
+
+    let cancelled = Cancel::new();
+    cancelled.cancel();
+    let evidence = site.run_over_host(&machine.store, &ground, &late, &cancelled).unwrap();
+    assert!(evidence.exit.is_err() && evidence.outputs.is_empty(), "{evidence:?}");
+    for kind in [RootKind::Chroot, RootKind::Native] {
+        let ground = Ground { kind, refusals: vec!["namespaces: no".to_owned()] };
+        let error = site.run_over_host(&machine.store, &ground, &late, &Cancel::new()).unwrap_err();
+        assert!(error.to_string().contains("over-host") && error.to_string().contains("namespaces: no"), "{error}");
     }
 }
