@@ -266,6 +266,7 @@ mkdir plain && t 'outer' && t 'outer/in:ne,r \x' && t hidden/by/link && t hidden
 echo outer >outer/file && echo inner >'outer/in:ne,r \x/file' && echo link >hidden/by/link/file
 echo twice >shown/twice/file && echo beside >shown/file
 ln -s file shown/link
+mkdir many && (cd many && seq 5000 | xargs touch) && t many/in && echo in >many/in/file
 echo under >bound && echo over >plain/bound && chmod 666 plain/bound && mount --bind plain/bound bound
 mkdir -p a/d b c e/d low deep && echo deep >a/d/file
 mount -t overlay test -o lowerdir=a:b low && mount -t overlay test -o lowerdir=low:c deep
@@ -338,6 +339,7 @@ fn other_mounts_are_seen_too() {
     is(&["cat", "shown/link"], "beside\n");
     is(&["cat", "bound"], "over\n");
     is(&["append", "bound", "x"], "EROFS\n");
+    is(&["cat", "many/in/file"], "in\n");
     // What the tree has at a mount's place hides it, and nothing is mounted where its links lead.
     is(&["cat", "hidden/by/file"], "tree");
     is(&["ls", "plain"], "bound\nown\n");
@@ -347,8 +349,16 @@ fn other_mounts_are_seen_too() {
     is(&["rm", "outer/file"], "");
     let evidence = run(&mut slot, &f.thunk(&[&["cat", &at("deep/d/file")]], &[]));
     assert!(String::from_utf8_lossy(&evidence.stdout).ends_with("ENOENT\n"), "{evidence:?}");
-    let named: Vec<&String> = evidence.left_out.iter().filter(|what| what.starts_with(&at(""))).collect();
-    assert!(matches!(named[..], [one] if one.starts_with(&format!("{}: ", at("deep")))), "{evidence:?}");
+    let named = |name: &str| -> Vec<&String> {
+        let place = format!("{}: ", at(name));
+        evidence.left_out.iter().filter(|what| what.starts_with(&place)).collect()
+    };
+    assert_eq!(named("deep").len(), 1, "{evidence:?}");
+    // Shown whole where one may look below a mount; else it is too much to be put together from its names.
+    assert_eq!(named("many").len(), usize::from(!is_root()), "{evidence:?}");
+    assert!(named("many").iter().all(|what| what.contains("4096 names")), "{evidence:?}");
+    let others = ["", "outer", "hidden", "shown", "bound", "plain"];
+    assert!(others.iter().all(|name| named(name).is_empty()), "{evidence:?}");
     // An output among the inputs of a mount: the step gets a copy of the large file.
     let mut thunk = f.thunk(&[&["append", &at(&format!("{inner}/large")), "+"]], &["large"]);
     thunk.outputs[0].path = at(&format!("{inner}/large")).into_bytes();
