@@ -44,7 +44,16 @@ impl Sabotaged {
         let coordinator =
             Coordinator::new(store.clone(), memo.clone(), vec![engine], CoordinatorOptions::default()).unwrap();
         let hidden = vec![at("project").join(hidden)];
-        let options = Options { gg_dir: at("gg"), coordinator, store, memo: memo.clone(), unsealed: None, over_host: None, lazy: None, hidden };
+        let options = Options {
+            gg_dir: at("gg"),
+            coordinator,
+            store,
+            memo: memo.clone(),
+            unsealed: None,
+            over_host: None,
+            lazy: None,
+            hidden,
+        };
         let session = Arc::new(Session::new(options).unwrap());
         let place = server::Place::take(&at("gg")).unwrap().unwrap();
         let served = Arc::clone(&session);

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gg_force::{Coordinator, CoordinatorOptions, Engine, Ground, Site};
+use gg_force::{Cancel, Coordinator, CoordinatorOptions, Engine, Exit, Ground, RootKind, Site};
 use gg_protocol::FdInfo;
-use gg_store::{LocalStore, Memo};
+use gg_store::{LocalStore, Made, Memo, Record, Store as _};
 
 use crate::SessionError;
-use crate::session::{Options, Session};
+use crate::session::{Options, OverHost, Session, Unsealed};
 
 /// Where and with what a session is opened.
 #[derive(Clone, Debug)]
@@ -51,15 +51,42 @@ impl Opening {
         let store = self.store()?;
         let memo = Memo::open(&store)?;
         let (coordinator, ground) = self.coordinator(&store, &memo)?;
+        let over_host =
+            (ground.kind == RootKind::Namespaces).then(|| over_host(self.site(), ground.clone(), store.clone()));
         Session::new(Options {
             gg_dir: self.gg_dir.clone(),
             coordinator,
             store,
             memo,
             unsealed: ground.unsealed(),
-            over_host: None,
+            over_host,
             lazy: self.lazy,
             hidden: Vec::new(),
         })
     }
+}
+
+/// Runs thunks over a read-only view of this host.
+fn over_host(site: Site, ground: Ground, store: LocalStore) -> Box<OverHost> {
+    Box::new(move |thunk| {
+        let evidence = site.run_over_host(&store, &ground, thunk, &Cancel::new()).map_err(|e| e.to_string())?;
+        let exit = evidence.exit?;
+        let whole = matches!(exit, Exit::Code(0)) && evidence.missing.is_empty();
+        let put = |bytes: &[u8]| store.put(bytes).map_err(|e| e.to_string());
+        let record = if whole {
+            let made = |made: &gg_force::Made| Made { object: made.name, mode: made.mode };
+            Some(Record {
+                outputs: evidence.outputs.iter().map(|(tag, one)| (tag.clone(), made(one))).collect(),
+                stdout: put(&evidence.stdout)?,
+                stderr: put(&evidence.stderr)?,
+                user_us: evidence.usage.user_us,
+                sys_us: evidence.usage.sys_us,
+                wall_us: evidence.usage.wall_us,
+                max_rss_kb: evidence.usage.max_rss_kb,
+            })
+        } else {
+            None
+        };
+        Ok(Unsealed { record, said: (evidence.stdout, evidence.stderr), exit: exit.to_string() })
+    })
 }

@@ -367,7 +367,7 @@ impl Session {
             return Ok(reply);
         }
         if let Some(lazy) = &self.lazy
-            && self.may_wait(request, caller, &known)
+            && self.may_wait(request, caller, &known, standing.is_some())
         {
             return self.answer_lazily(lazy, request, &known, standing.as_ref(), line);
         }

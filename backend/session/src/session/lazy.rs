@@ -57,7 +57,7 @@ impl Session {
     }
 
     /// Whether a call may be answered before its work is done.
-    pub(super) fn may_wait(&self, request: &Request, caller: Option<&UnixStream>, known: &Known) -> bool {
+    pub(super) fn may_wait(&self, request: &Request, caller: Option<&UnixStream>, known: &Known, seen: bool) -> bool {
         let Some(lazy) = &self.lazy else { return false };
         let same = |ours: &FdInfo, theirs: &FdInfo| (ours.dev, ours.ino) == (theirs.dev, theirs.ino);
         let [_, out, err] = &request.fds;
@@ -70,6 +70,10 @@ impl Session {
         }
         // What changes a file that is there would leave nothing to go back to.
         if known.in_place && !known.thunk.outputs.iter().all(|output| self.holder(&path_of(output)).is_some()) {
+            return false;
+        }
+        // Where nothing can be run over the host, the first of a shape is held against the tool at once.
+        if self.over_host.is_none() && policy(request).wants(&known.thunk, seen) {
             return false;
         }
         caller.and_then(sys::peer).is_some_and(caller::is_make_alone)
