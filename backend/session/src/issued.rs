@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use gg_models::Holds;
-use gg_thunk::{Bytes, OutputName};
+use gg_thunk::{Bytes, OutputName, ThunkName};
 use serde::{Deserialize, Serialize};
 
 use crate::placeholders::Held;
@@ -81,6 +81,27 @@ impl Issued {
 }
 
 impl Issued {
+    fn said(&self, thunk: &ThunkName) -> PathBuf {
+        self.dir.join("said").join(thunk.to_string())
+    }
+
+    /// Notes that a call was answered for which the tool's messages are still to be said.
+    pub(crate) fn note_silent(&self, thunk: &ThunkName) {
+        // There is one only where the same call was answered before, and spoke.
+        let _ = std::fs::remove_file(self.said(thunk));
+    }
+
+    /// Whether the messages of a call that was answered so are to be said now; once.
+    pub(crate) fn may_speak(&self, thunk: &ThunkName) -> bool {
+        let said = self.said(thunk);
+        let silent = !said.exists();
+        if silent {
+            // Where that cannot be noted they are said again rather than never.
+            let _ = sys::write_whole(&said, b"");
+        }
+        silent
+    }
+
     fn writing(&self) -> PathBuf {
         self.dir.join("writing")
     }

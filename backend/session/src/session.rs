@@ -105,6 +105,8 @@ pub struct Session {
     issued: Issued,
     lazy: Option<Lazy>,
     over_host: Option<Box<OverHost>>,
+    /// Thunks of calls answered before that were counted when they were forced.
+    counted: Mutex<HashSet<ThunkName>>,
     hidden: Vec<PathBuf>,
     name: String,
     _lease: Lease,
@@ -217,6 +219,7 @@ impl Session {
             issued: Issued::open(&options.gg_dir),
             lazy: options.lazy.map(Lazy::new),
             over_host: options.over_host,
+            counted: Mutex::default(),
             hidden: options.hidden,
             name: format!("{since:020}-{}", std::process::id()),
             _lease: options.store.lease()?,
@@ -562,7 +565,7 @@ impl Outputs for Session {
     }
 
     fn bytes(&self, object: &OutputName) -> io::Result<Arc<[u8]>> {
-        let forced = self.coordinator.force(&object.thunk, ForceOptions::default());
+        let forced = self.force_dependency(&object.thunk);
         let made = forced.record().and_then(|record| record.outputs.get(&object.tag));
         let made = made.ok_or_else(|| io::Error::other(format!("{object} cannot be made: {:?}", forced.outcome)))?;
         let bytes = self.contents.store.get(&made.object).map_err(io::Error::other)?;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use gg_force::{Event, ForceOptions, Forced, Outcome, Progress, trace};
 use gg_store::{Made, Record};
@@ -66,6 +66,14 @@ pub struct LateFailure {
 struct Wanted {
     issue: Option<Issue>,
     held: Vec<Held>,
+}
+
+/// What was seen while thunks were forced.
+#[derive(Default)]
+struct Seen {
+    failed: Vec<(ThunkName, Arc<Forced>)>,
+    done: HashSet<ThunkName>,
+    spoken: Vec<(ThunkName, Arc<Record>)>,
 }
 
 impl Session {
@@ -134,15 +142,15 @@ impl Session {
         order.sort_by_key(|name| (wanted[name].issue.as_ref().map(|issue| issue.at_ns), *name));
         let mut late = Late::default();
         let mut settled: BTreeMap<ThunkName, Arc<Forced>> = BTreeMap::new();
-        let mut failed = Vec::new();
-        let mut answers = self.force_late(&order, keep_going, &settled, &mut failed, tell);
+        let mut seen = Seen::default();
+        let mut answers = self.force_late(&order, keep_going, &settled, &mut seen, tell);
         loop {
             let mut passed = false;
-            for (name, forced) in std::mem::take(&mut failed) {
+            for (name, forced) in std::mem::take(&mut seen.failed) {
                 if settled.contains_key(&name) {
                     continue;
                 }
-                let issue = self.issue_of(&name, &wanted);
+                let issue = self.issue_of(&name);
                 match self.over_host(&name, &forced) {
                     Some(Unsealed { record: Some(record), .. }) => {
                         passed = true;
@@ -165,10 +173,10 @@ impl Session {
             if !passed {
                 break;
             }
-            answers = self.force_late(&order, keep_going, &settled, &mut failed, tell);
+            answers = self.force_late(&order, keep_going, &settled, &mut seen, tell);
         }
         if self.audit_late(&order, &wanted, &answers, &mut settled, &mut late)? {
-            answers = self.force_late(&order, true, &settled, &mut failed, tell);
+            answers = self.force_late(&order, true, &settled, &mut seen, tell);
         }
         for name in settled.keys().filter(|name| !wanted.contains_key(name)) {
             self.remove_outputs(name, &mut late)?;
@@ -189,36 +197,32 @@ impl Session {
                 }
             }
         }
+        self.speak(seen.spoken, &mut late)?;
         Ok(late)
     }
 
-    /// Forces thunks, some of which are settled already; notes those that failed.
+    /// Forces thunks, some of which are settled already; notes what became of all that they need.
     fn force_late(
         &self,
         order: &[ThunkName],
         keep_going: bool,
         settled: &BTreeMap<ThunkName, Arc<Forced>>,
-        failed: &mut Vec<(ThunkName, Arc<Forced>)>,
+        seen: &mut Seen,
         tell: &mut dyn FnMut(&Progress),
     ) -> Vec<Arc<Forced>> {
         let mut options = ForceOptions::default();
         options.keep_going = keep_going;
         options.settled = Arc::new(settled.clone());
-        let mut seen = HashSet::new();
         self.coordinator.force_all(order, options, &mut |progress| {
-            if let Event::Settled { thunk, forced } = &progress.event
-                && seen.insert(*thunk)
-                && !settled.contains_key(thunk)
-            {
+            if let Event::Settled { thunk, forced } = &progress.event {
                 match &forced.outcome {
-                    Outcome::Failed { .. } => failed.push((*thunk, Arc::clone(forced))),
-                    Outcome::Done(record) => self.write(Line {
-                        session: self.name.clone(),
-                        memo: forced.from_memo,
-                        engine: Some(forced.engine.to_string()).filter(|engine| !engine.is_empty()),
-                        cpu_us: if forced.from_memo { 0 } else { record.user_us + record.sys_us },
-                        ..Line::default()
-                    }),
+                    Outcome::Failed { .. } if !settled.contains_key(thunk) => {
+                        seen.failed.push((*thunk, Arc::clone(forced)));
+                    }
+                    Outcome::Done(record) if seen.done.insert(*thunk) => {
+                        seen.spoken.push((*thunk, Arc::clone(record)));
+                        self.count_late(thunk, forced, record);
+                    }
                     _ => {}
                 }
             }
@@ -226,11 +230,27 @@ impl Session {
         })
     }
 
-    /// What is known of a thunk's call, also of one whose placeholder is not among those that are forced.
-    fn issue_of(&self, name: &ThunkName, wanted: &HashMap<ThunkName, Wanted>) -> Option<Issue> {
-        if let Some(wanted) = wanted.get(name) {
-            return wanted.issue.clone();
+    /// Forces a thunk whose call was answered, for the sake of another.
+    pub(super) fn force_dependency(&self, thunk: &ThunkName) -> Arc<Forced> {
+        let mut answers = self.force_late(&[*thunk], true, &BTreeMap::new(), &mut Seen::default(), &mut |_| {});
+        answers.remove(0)
+    }
+
+    /// Counts a thunk that was forced after its call was answered; once.
+    fn count_late(&self, thunk: &ThunkName, forced: &Forced, record: &Record) {
+        if self.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(*thunk) {
+            self.write(Line {
+                session: self.name.clone(),
+                memo: forced.from_memo,
+                engine: Some(forced.engine.to_string()).filter(|engine| !engine.is_empty()),
+                cpu_us: if forced.from_memo { 0 } else { record.user_us + record.sys_us },
+                ..Line::default()
+            });
         }
+    }
+
+    /// What is known of a thunk's call, if it was answered before its work was done.
+    fn issue_of(&self, name: &ThunkName) -> Option<Issue> {
         let thunk = self.contents.store.get_thunk(name).ok().flatten()?;
         let object = |tag: &Tag| OutputName { thunk: *name, tag: tag.clone() };
         thunk.outputs.iter().find_map(|output| self.issued.get(&object(&output.tag)))
@@ -315,24 +335,32 @@ impl Session {
         format!("{command}: {why}")
     }
 
+    /// Gathers what the tools of these thunks said, in the order in which their calls were answered.
+    fn speak(&self, mut spoken: Vec<(ThunkName, Arc<Record>)>, late: &mut Late) -> Result<(), SessionError> {
+        let store = &self.contents.store;
+        spoken.retain(|(_, record)| record.stdout.len() + record.stderr.len() > 0);
+        let issued = spoken.into_iter().filter_map(|(name, record)| Some((self.issue_of(&name)?.at_ns, name, record)));
+        let mut issued: Vec<_> = issued.collect();
+        issued.sort_by_key(|(at_ns, name, _)| (*at_ns, *name));
+        for (_, name, record) in issued {
+            if self.issued.may_speak(&name) {
+                late.messages.push((audit::text(store, &record.stdout)?, audit::text(store, &record.stderr)?));
+            }
+        }
+        Ok(())
+    }
+
     fn become_real(&self, held: &[Held], record: &Record, late: &mut Late) -> Result<(), SessionError> {
         let store = &self.contents.store;
-        let mut any = false;
         for one in held {
             let Some(made) = record.outputs.get(&one.object.tag) else {
                 self.remove_held(one, late)?;
                 continue;
             };
             if fulfil(&self.issued, store, one, &made.object, made.mode)? {
-                any = true;
                 late.files += 1;
                 late.bytes += made.object.len();
             }
-        }
-        let said = record.stdout.len() + record.stderr.len() > 0;
-        // Once a file has become its output, its command has spoken.
-        if any && said {
-            late.messages.push((audit::text(store, &record.stdout)?, audit::text(store, &record.stderr)?));
         }
         Ok(())
     }

@@ -112,6 +112,7 @@ impl Session {
             stand_in(output, &object, mode)?;
             lazy.waiting().held.push(Held { path, object });
         }
+        self.issued.note_silent(&thunk);
         (line.thunk, line.lazy) = (true, true);
         Ok(Reply::Done { status: 0, stdout: Vec::new(), stderr: Vec::new() })
     }
@@ -215,10 +216,13 @@ impl Session {
 
     /// Forces placeholders and lets what was answered for them be said; the error is what their user is told.
     fn make_real(&self, held: &[Held]) -> Result<(), String> {
+        // Some were made, replaced or removed since they were answered.
+        let held: Vec<Held> =
+            held.iter().filter(|held| self.holder(&held.path).as_ref() == Some(&held.object)).cloned().collect();
         if held.is_empty() {
             return Ok(());
         }
-        let late = self.force_held(held, true, &mut |_| {}).map_err(|e| e.to_string())?;
+        let late = self.force_held(&held, true, &mut |_| {}).map_err(|e| e.to_string())?;
         for (stdout, stderr) in &late.messages {
             // The build's own streams; that nobody can read them changes nothing.
             let _ = std::io::stdout().write_all(stdout);
