@@ -133,6 +133,19 @@ impl Coordinator {
         self.ask(roots, options, Some(progress))
     }
 
+    /// Forces a thunk that is in the store and all that it needs, and tells of each of them.
+    pub fn force_watched(
+        &self,
+        thunk: &ThunkName,
+        options: ForceOptions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Forced {
+        match self.ask(vec![(*thunk, None)], options, Some(progress)).pop() {
+            Some(forced) => Arc::unwrap_or_clone(forced),
+            None => Forced::without_run(Outcome::Cancelled),
+        }
+    }
+
     /// What was done so far.
     pub fn counters(&self) -> Counters {
         lock(&self.shared.counters).clone()

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use gg_force::{Cancel, Coordinator, ForceOptions, Forced, Outcome, trace};
+use gg_force::{Cancel, Coordinator, Event, ForceOptions, Forced, Outcome, trace};
 use gg_models::{Holds, Inference, Input, Models, Verdict};
 use gg_protocol::real_tool::{DEFAULT_PATH, Finder};
 use gg_protocol::{FdInfo, FdKind, Ran, RanStatus, Reply, Request};
@@ -513,7 +513,17 @@ impl Session {
         let mut options = ForceOptions::default();
         options.no_memo = anew;
         options.cancel = cancel;
-        Ok(self.coordinator.force(&name, options))
+        if !self.issued.any() {
+            return Ok(self.coordinator.force(&name, options));
+        }
+        // What it needs may have been answered for and not been made yet; that counts by itself.
+        Ok(self.coordinator.force_watched(&name, options, &mut |progress| {
+            if let Event::Settled { thunk, forced } = &progress.event
+                && let Some(record) = forced.record().filter(|_| *thunk != name)
+            {
+                self.count_late(thunk, forced, record);
+            }
+        }))
     }
 
     fn deliver(

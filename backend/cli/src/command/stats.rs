@@ -21,8 +21,14 @@ pub(crate) fn run(json: bool, last: bool, reset: bool) -> Result<()> {
 }
 
 fn print(stats: &Stats, details: &Details) {
-    let Stats { commands, thunks, memo_hits, audited, .. } = stats;
+    let Stats { commands, thunks, memo_hits, lazy, audited, .. } = stats;
     println!("commands {commands}, thunks {thunks}, from memo {memo_hits}, audited {audited}");
+    if *lazy > 0 {
+        println!(
+            "answered before the work is done (lazily) {lazy}, after it (eagerly) {}",
+            commands.saturating_sub(*lazy)
+        );
+    }
     for (engine, count) in &stats.executed {
         println!("executed by {engine}: {count}");
     }

@@ -231,13 +231,18 @@ impl Session {
     }
 
     /// Forces a thunk whose call was answered, for the sake of another.
-    pub(super) fn force_dependency(&self, thunk: &ThunkName) -> Arc<Forced> {
-        let mut answers = self.force_late(&[*thunk], true, &BTreeMap::new(), &mut Seen::default(), &mut |_| {});
-        answers.remove(0)
+    pub(super) fn force_dependency(&self, thunk: &ThunkName) -> Forced {
+        self.coordinator.force_watched(thunk, ForceOptions::default(), &mut |progress| {
+            if let Event::Settled { thunk, forced } = &progress.event
+                && let Some(record) = forced.record()
+            {
+                self.count_late(thunk, forced, record);
+            }
+        })
     }
 
     /// Counts a thunk that was forced after its call was answered; once.
-    fn count_late(&self, thunk: &ThunkName, forced: &Forced, record: &Record) {
+    pub(super) fn count_late(&self, thunk: &ThunkName, forced: &Forced, record: &Record) {
         if self.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(*thunk) {
             self.write(Line {
                 session: self.name.clone(),
