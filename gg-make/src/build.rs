@@ -96,10 +96,7 @@ fn lead(options: &Options, directory: &Path) -> Result<Lead> {
     let working = cwd.join(directory);
     let gg_dir = match &options.dir {
         Some(dir) => cwd.join(dir),
-        None => match std::env::var_os("GG_DIR").filter(|dir| !dir.is_empty()) {
-            Some(dir) => cwd.join(dir),
-            None => gg_session::gg_dir(&working, |name| std::env::var_os(name))?,
-        },
+        None => gg_session::gg_dir(&working, |name| std::env::var_os(name))?,
     };
     let own = std::env::current_exe().context("gg-make's own path")?;
     let own = own.parent().context("gg-make's own directory")?;

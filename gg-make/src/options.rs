@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gg_session::AuditPolicy;
 
@@ -85,6 +85,11 @@ pub(crate) fn read(args: Vec<OsString>, env: impl Fn(&str) -> Option<OsString>) 
     make.extend(args);
     let mut options = Options::default();
     for (row, given) in ROWS.iter().zip(given) {
+        if row.name == "dir" && given.is_none() && env("GG_DIR").is_some() {
+            // A typed path counts from where it is typed; a variable goes from directory to directory.
+            options.dir = Some(gg_session::gg_dir(Path::new("/"), &env).map_err(|e| e.to_string())?);
+            continue;
+        }
         let variable = || {
             let name = row.variable?;
             Some((env(name).filter(|value| !value.is_empty())?, name.to_owned()))
@@ -165,13 +170,15 @@ mod tests {
 
     #[test]
     fn an_option_goes_before_its_variable() {
-        let env = [("GG_JOBS", "3"), ("GG_AUDIT", "all"), ("GG_SUMMARY", "no"), ("GG_DIR", "")];
+        let env = [("GG_JOBS", "3"), ("GG_AUDIT", "all"), ("GG_SUMMARY", "no"), ("GG_DIR", "/there")];
         let said = options(&["--gg-jobs=2", "--gg-dir=a b"], &env);
         assert_eq!(
             said,
             Options { dir: Some("a b".into()), jobs: Some(2), audit: Some("all".into()), no_summary: true }
         );
-        assert!(!options(&["--gg-summary=yes"], &env).no_summary);
+        let said = options(&["--gg-summary=yes"], &env);
+        assert_eq!((said.no_summary, said.dir), (false, Some("/there".into())));
+        assert_eq!(options(&["--gg-dir=here"], &[("GG_DIR", "there")]).dir, Some("here".into()));
         assert_eq!(options(&["--gg-engine=local", "--gg-materialize=all", "--gg-lazy=no"], &[]), Options::default());
     }
 
@@ -190,6 +197,8 @@ mod tests {
         wrong(&[], &[("GG_LAZY", "yes")], &["GG_LAZY", "gg infer"]);
         wrong(&["--gg-audit=2"], &[], &["--gg-audit=2", "FRACTION"]);
         wrong(&["--gg-dir"], &[], &["--gg-dir=", "DIR is expected"]);
+        wrong(&[], &[("GG_DIR", "here")], &["GG_DIR is \"here\", not an absolute path"]);
+        wrong(&[], &[("GG_DIR", "")], &["GG_DIR is set but empty"]);
         wrong(&["--gg-help=x"], &[], &["takes no value"]);
     }
 

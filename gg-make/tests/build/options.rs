@@ -61,6 +61,26 @@ fn the_gg_dir_that_is_named() {
     std::fs::create_dir(bench.file("sub/.gg")).unwrap();
     assert_eq!(run(&["-s", "-B", "-Csub", "part.o"]).status, Some(0));
     assert!(bench.file("sub/.gg/log/calls.jsonl").is_file());
+    // as it is typed, from where it is typed
+    assert_eq!(run(&["-s", "-B", "-Csub", "part.o", "--gg-dir=here"]).status, Some(0));
+    assert!(bench.file("here/log/calls.jsonl").is_file());
+}
+
+/// One rule for gg, the shims and gg-make, in the same words.
+#[test]
+fn a_gg_dir_variable_that_is_not_absolute() {
+    let bench = Bench::new(again::project());
+    for value in ["here", "./here", ""] {
+        let refused = |mut command: std::process::Command| {
+            let output = command.env("GG_DIR", value).output().unwrap();
+            assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+            String::from_utf8(output.stderr).unwrap().split_once(": ").unwrap().1.to_owned()
+        };
+        let mut stats = bench.gg_command();
+        stats.arg("stats");
+        assert_eq!(refused(bench.gg_make()), refused(stats));
+    }
+    assert!(!bench.file("here").exists() && !bench.file("main.o").exists());
 }
 
 #[test]
