@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -14,6 +15,7 @@ use gg_session::real_tool::Finder;
 
 use crate::make_args::MakeArgs;
 use crate::options::Options;
+use crate::progress::Progress;
 use crate::say;
 
 /// The shell's status for a command that is not there.
@@ -22,7 +24,10 @@ const NOT_FOUND: i32 = 127;
 /// Builds, and says how make ended. Where gg can do nothing, make does it alone.
 pub(crate) fn run(options: &Options, args: &[OsString]) -> End {
     let begun = Instant::now();
-    let watch = match Watch::start() {
+    let read = MakeArgs::read(args);
+    let progress = Arc::new(Progress::new(!options.no_progress && !read.asks));
+    let last = Arc::clone(&progress);
+    let watch = match Watch::start_with(move || last.abandon()) {
         Ok(watch) => watch,
         Err(e) => return failed("gg-make", &e),
     };
@@ -31,7 +36,6 @@ pub(crate) fn run(options: &Options, args: &[OsString]) -> End {
     if is_disabled() {
         return failed(&name, &watch.replace(command));
     }
-    let read = MakeArgs::read(args);
     let lead = match lead(options, &read.directory) {
         Ok(lead) => lead,
         Err(e) => {
@@ -43,7 +47,8 @@ pub(crate) fn run(options: &Options, args: &[OsString]) -> End {
     if let Some(audit) = &options.audit {
         command.env("GG_AUDIT", audit);
     }
-    let end = watch.run(command).unwrap_or_else(|e| failed(&name, &e));
+    let ended = progress.during(begun, || (lead.session().stats(), lead.under_way()), || watch.run(command));
+    let end = ended.unwrap_or_else(|e| failed(&name, &e));
     let session = lead.close();
     if !options.no_summary && !read.asks {
         let (stats, took) = (session.stats(), begun.elapsed());

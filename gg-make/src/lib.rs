@@ -8,11 +8,13 @@
 //! | `options` | which arguments are gg's, and what they say |
 //! | `make_args` | what little of make's own arguments matters here |
 //! | `build` | session, environment, make, summary: in this order |
+//! | `progress` | the line on a terminal, meanwhile |
 //! | `summary` | the lines at the end |
 
 mod build;
 mod make_args;
 mod options;
+mod progress;
 mod summary;
 
 use std::ffi::OsString;

@@ -16,6 +16,8 @@ pub(crate) struct Options {
     pub(crate) jobs: Option<usize>,
     /// What shims are to be told of audits.
     pub(crate) audit: Option<OsString>,
+    /// Nothing is drawn on a terminal meanwhile.
+    pub(crate) no_progress: bool,
     /// Nothing is said at the end.
     pub(crate) no_summary: bool,
 }
@@ -42,7 +44,7 @@ const fn row(name: &'static str, variable: Option<&'static str>, value: &'static
     Row { name, variable, value, help }
 }
 
-static ROWS: [Row; 9] = [
+static ROWS: [Row; 10] = [
     row("audit", Some("GG_AUDIT"), "first|all|off|FRACTION", "which thunks are also run natively and compared"),
     row("dir", Some("GG_DIR"), "DIR", "where store, memo and log are"),
     row("engine", Some("GG_ENGINE"), "local", "where thunks run"),
@@ -50,6 +52,7 @@ static ROWS: [Row; 9] = [
     row("jobs", Some("GG_JOBS"), "N", "thunks that run at once; commands at once are make's -j"),
     row("lazy", Some("GG_LAZY"), "no", "answers before the work is done: not there yet"),
     row("materialize", Some("GG_MATERIALIZE"), "all", "which outputs become files"),
+    row("progress", Some("GG_PROGRESS"), "auto|no", "a line at the foot of the terminal, while a build goes on"),
     row("summary", Some("GG_SUMMARY"), "yes|no", "two lines on standard error at the end"),
     row("version", None, "", "gg-make's version"),
 ];
@@ -106,6 +109,7 @@ pub(crate) fn read(args: Vec<OsString>, env: impl Fn(&str) -> Option<OsString>) 
                 Some(jobs @ 1..=10_000) => options.jobs = Some(jobs),
                 _ => return wrong("a number from 1 to 10000 is expected"),
             },
+            "progress" if matches!(text, Some("auto" | "no")) => options.no_progress = text == Some("no"),
             "summary" if matches!(text, Some("yes" | "no")) => options.no_summary = text == Some("no"),
             "engine" if text == Some("local") => {}
             "materialize" if text == Some("all") => {}
@@ -170,11 +174,18 @@ mod tests {
 
     #[test]
     fn an_option_goes_before_its_variable() {
-        let env = [("GG_JOBS", "3"), ("GG_AUDIT", "all"), ("GG_SUMMARY", "no"), ("GG_DIR", "/there")];
+        let env =
+            [("GG_JOBS", "3"), ("GG_AUDIT", "all"), ("GG_SUMMARY", "no"), ("GG_PROGRESS", "no"), ("GG_DIR", "/there")];
         let said = options(&["--gg-jobs=2", "--gg-dir=a b"], &env);
         assert_eq!(
             said,
-            Options { dir: Some("a b".into()), jobs: Some(2), audit: Some("all".into()), no_summary: true }
+            Options {
+                dir: Some("a b".into()),
+                jobs: Some(2),
+                audit: Some("all".into()),
+                no_progress: true,
+                no_summary: true
+            }
         );
         let said = options(&["--gg-summary=yes"], &env);
         assert_eq!((said.no_summary, said.dir), (false, Some("/there".into())));
@@ -196,6 +207,7 @@ mod tests {
         wrong(&["--gg-lazy"], &[], &["--gg-lazy", "gg infer"]);
         wrong(&[], &[("GG_LAZY", "yes")], &["GG_LAZY", "gg infer"]);
         wrong(&["--gg-audit=2"], &[], &["--gg-audit=2", "FRACTION"]);
+        wrong(&["--gg-progress=yes"], &[], &["--gg-progress=yes", "auto|no"]);
         wrong(&["--gg-dir"], &[], &["--gg-dir=", "DIR is expected"]);
         wrong(&[], &[("GG_DIR", "here")], &["GG_DIR is \"here\", not an absolute path"]);
         wrong(&[], &[("GG_DIR", "")], &["GG_DIR is set but empty"]);

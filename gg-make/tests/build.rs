@@ -12,9 +12,15 @@ mod makes_own;
 mod options;
 #[path = "build/places.rs"]
 mod places;
+#[path = "build/progress.rs"]
+mod progress;
+#[path = "build/pty.rs"]
+mod pty;
 #[path = "build/signals.rs"]
 mod signals;
 #[path = "build/together.rs"]
 mod together;
 #[path = "build/tools.rs"]
 mod tools;
+#[path = "build/vt.rs"]
+mod vt;

@@ -67,6 +67,11 @@ impl Lead {
         &self.session
     }
 
+    /// How many calls are under way.
+    pub fn under_way(&self) -> usize {
+        self.serving.under_way()
+    }
+
     /// Ends the serving: who called before is still served, and nobody else.
     pub fn close(self) -> Arc<Session> {
         drop(self.serving);

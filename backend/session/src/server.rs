@@ -59,6 +59,15 @@ pub fn serve(place: &Place, session: &Arc<Session>, idle: Duration) -> Result<()
 pub struct Serving {
     end: UnixStream,
     thread: Option<JoinHandle<()>>,
+    calls: Arc<Calls>,
+}
+
+impl Serving {
+    /// How many calls are under way.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        *self.calls.lock()
+    }
 }
 
 /// Serves by a thread of this process. Whoever called before the end is still served.
@@ -67,8 +76,10 @@ pub fn serve_beside(place: Place, session: Arc<Session>) -> Result<Serving, Sess
     let (end, ended) = UnixStream::pair().map_err(at)?;
     let serving = std::thread::Builder::new().name("serving".to_owned());
     let path = place.socket.clone();
+    let calls = Arc::<Calls>::default();
+    let counted = Arc::clone(&calls);
     let thread = serving.spawn(move || {
-        let desk = Desk { place: &place, session: &session, calls: Arc::default() };
+        let desk = Desk { place: &place, session: &session, calls: counted };
         loop {
             let [called, over] =
                 sys::readable([place.listener.as_raw_fd(), ended.as_raw_fd()], Duration::from_secs(3600));
@@ -80,7 +91,7 @@ pub fn serve_beside(place: Place, session: Arc<Session>) -> Result<Serving, Sess
         }
         desk.close();
     });
-    Ok(Serving { end, thread: Some(thread.map_err(|e| SessionError::io("serving on", &path, e))?) })
+    Ok(Serving { end, thread: Some(thread.map_err(|e| SessionError::io("serving on", &path, e))?), calls })
 }
 
 impl Drop for Serving {

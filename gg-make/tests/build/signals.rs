@@ -12,7 +12,7 @@ use gg_testkit::Tree;
 use crate::bench::{Bench, GG_MAKE, assert_alike};
 
 /// A project whose `slow.o` is made for as long as `turns.h` says.
-fn project(turns: &str) -> Tree {
+pub fn project(turns: &str) -> Tree {
     let slow = "\
 #include \"turns.h\"
 constexpr long turn(long turns) { long sum = 0; for (long at = 0; at < turns; ++at) sum += at % 7; return sum; }
@@ -32,11 +32,11 @@ slow.o: turns.h
         .file("slow.cc", slow)
 }
 
-const FOR_EVER: &str = "2147483646";
+pub const FOR_EVER: &str = "2147483646";
 
 /// What a make 4.3 says, gg or not, whose child has died of a signal to both just before it came to make's own handler: it
 /// then waits for a child that is not there any more.
-const CONFUSED: &str = "wait: No child processes";
+pub const CONFUSED: &str = "wait: No child processes";
 
 fn until(what: &str, happens: impl Fn() -> bool) {
     let begun = Instant::now();
@@ -108,7 +108,7 @@ fn assert_recovers(bench: &Bench) {
     assert_eq!(bench.stats()["model_misses"], serde_json::json!([]));
 }
 
-fn kill(target: &str, signal: &str) {
+pub fn kill(target: &str, signal: &str) {
     assert!(Command::new("kill").args([&format!("-{signal}"), "--", target]).status().unwrap().success());
 }
 

@@ -38,6 +38,11 @@ pub struct Watch {
 impl Watch {
     /// Starts to watch; before the process has another thread.
     pub fn start() -> io::Result<Watch> {
+        Watch::start_with(|| ())
+    }
+
+    /// The same; where a signal ends this process, `last` is done first.
+    pub fn start_with(last: impl Fn() + Send + 'static) -> io::Result<Watch> {
         let watch = Watch { signals: Signals::take(), child: Child::default() };
         let (signals, child) = (watch.signals, watch.child.clone());
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -46,7 +51,10 @@ impl Watch {
                 let child = child.lock();
                 match *child {
                     Some(command) => pass_on(command, received),
-                    None => std::process::exit(signals::die_by(received.signal)),
+                    None => {
+                        last();
+                        std::process::exit(signals::die_by(received.signal))
+                    }
                 }
             }
         })?;
