@@ -17,7 +17,7 @@ use gg_session::Stats;
 
 use screen::Screen;
 use suspend::{Event, Events};
-use terminal::Terminal;
+use terminal::{Terminal, Use};
 
 /// A build that takes less has no line.
 const DELAY: Duration = Duration::from_secs(1);
@@ -87,8 +87,8 @@ impl Progress {
             if took < DELAY || !terminal.takes_output() {
                 continue;
             }
-            if !terminal.is_ours() {
-                terminal.write(&self.screen().lend());
+            if terminal.used() != Use::Output {
+                give_back(self.screen(), terminal);
                 continue;
             }
             let Some(size) = terminal.size() else { continue };
@@ -107,8 +107,10 @@ impl Progress {
 }
 
 fn give_back(mut screen: MutexGuard<'_, Screen>, terminal: &Terminal) {
-    let bytes = if terminal.is_ours() { screen.give_back(terminal.size()) } else { screen.lend() };
-    terminal.write(&bytes);
+    terminal.write(&match terminal.used() {
+        Use::Output | Use::Lines => screen.give_back(terminal.size()),
+        Use::Keys => screen.lend(),
+    });
 }
 
 /// Whether no other make is above this one: a line above may be its gg-make's, and the row is its then.

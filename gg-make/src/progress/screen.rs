@@ -2,8 +2,8 @@
 //! each answer in one piece.
 //!
 //! The last row is taken out of the region that scrolls. The cursor is where the tools left it before and after each answer,
-//! and so are its attributes: `ESC 7` keeps both, `ESC 8` brings them back. Every drawing sets the region anew, as a program
-//! may have set it back.
+//! and so are its attributes: `ESC 7` keeps both, `ESC 8` brings them back. Below the cursor there is nothing but the row, as
+//! on any terminal to which programs only add.
 
 /// How large a terminal is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,47 +19,70 @@ impl Size {
     }
 }
 
-/// The row, while it is taken: for this size, with this text.
+/// Whose the row is.
 #[derive(Default)]
-pub(crate) struct Screen {
-    taken: Option<(Size, String)>,
+enum Row {
+    /// The tools', as all others.
+    #[default]
+    Free,
+    /// The line's, at this size and with this text.
+    Taken(Size, String),
+    /// A program's that draws on all rows; below that, the line may still be there.
+    Lent,
 }
+
+/// The row for the line.
+#[derive(Default)]
+pub(crate) struct Screen(Row);
+
+const ALL_SCROLL: &str = "\x1b7\x1b[r\x1b8";
+const CLEAR_BELOW: &str = "\x1b7\x1b[m\x1b[J\x1b8";
+/// Down and up again, as this scrolls in the last row and keeps the column: the cursor's line is then above the last row.
+const MAKE_ROOM: &str = "\x1bD\x1b[A";
 
 impl Screen {
     /// Shows the text; nothing if it is what is shown.
-    pub(crate) fn draw(&mut self, size: Size, text: &str) -> Vec<u8> {
-        if !size.suffices() {
-            return self.give_back(Some(size));
-        }
-        let mut bytes = match &self.taken {
-            Some((before, _)) if *before != size => self.give_back(Some(size)),
-            Some((_, before)) if before == text => return Vec::new(),
-            _ => Vec::new(),
+    pub(crate) fn draw(&mut self, size: Size, text: &str) -> String {
+        let mut bytes = match &self.0 {
+            Row::Taken(before, shown) if *before == size && shown == text => return String::new(),
+            Row::Taken(before, _) if *before == size => String::new(),
+            _ => self.give_back(Some(size)),
         };
+        if !size.suffices() {
+            return bytes;
+        }
+        if matches!(self.0, Row::Free) {
+            bytes.push_str(MAKE_ROOM);
+        }
         // A letter in the last column would have the next one wrap.
         let shown: String = text.chars().take(usize::from(size.columns) - 1).collect();
-        let Size { rows, .. } = size;
-        // Down and up again, as `ESC D` scrolls in the last row and keeps the column: the cursor's line is above the last row.
-        bytes.extend(format!("\x1bD\x1b[A\x1b7\x1b[1;{}r\x1b[{rows};1H\x1b[m{shown}\x1b[K\x1b8", rows - 1).bytes());
-        self.taken = Some((size, text.to_owned()));
+        let (last, above) = (size.rows, size.rows - 1);
+        // The region is set each time: a program may have set it back.
+        bytes.push_str(&format!("\x1b7\x1b[1;{above}r\x1b[{last};1H\x1b[m{shown}\x1b[K\x1b8"));
+        self.0 = Row::Taken(size, text.to_owned());
         bytes
     }
 
-    /// Gives the row back, cleared, to a terminal that now has this size.
-    pub(crate) fn give_back(&mut self, size: Option<Size>) -> Vec<u8> {
-        match self.taken.take() {
-            None => Vec::new(),
-            Some((before, _)) if size == Some(before) => {
-                format!("\x1b7\x1b[r\x1b[{};1H\x1b[m\x1b[2K\x1b8", before.rows).into_bytes()
+    /// Gives the row back, cleared, on a terminal that now has this size.
+    pub(crate) fn give_back(&mut self, size: Option<Size>) -> String {
+        match std::mem::take(&mut self.0) {
+            Row::Free => String::new(),
+            Row::Taken(before, _) if size == Some(before) => {
+                format!("\x1b7\x1b[r\x1b[{};1H\x1b[m\x1b[2K\x1b8", before.rows)
             }
-            // Where the row has got to nobody says; below the cursor there is nothing but it.
-            Some(_) => b"\x1b7\x1b[r\x1b8\x1b7\x1b[m\x1b[J\x1b8".to_vec(),
+            // Where it has got to nobody says.
+            Row::Taken(..) => [ALL_SCROLL, CLEAR_BELOW].concat(),
+            Row::Lent => CLEAR_BELOW.to_owned(),
         }
     }
 
     /// Gives the row to a program that has the terminal to itself, and leaves to it what is on the screen.
-    pub(crate) fn lend(&mut self) -> Vec<u8> {
-        self.taken.take().map_or_else(Vec::new, |_| b"\x1b7\x1b[r\x1b8".to_vec())
+    pub(crate) fn lend(&mut self) -> String {
+        if !matches!(self.0, Row::Taken(..)) {
+            return String::new();
+        }
+        self.0 = Row::Lent;
+        ALL_SCROLL.to_owned()
     }
 }
 
@@ -69,35 +92,48 @@ mod tests {
 
     const SIZE: Size = Size { rows: 24, columns: 80 };
 
-    fn text(bytes: Vec<u8>) -> String {
-        String::from_utf8(bytes).unwrap()
-    }
+    const GIVEN_BACK: &str = "\x1b7\x1b[r\x1b[24;1H\x1b[m\x1b[2K\x1b8";
 
     #[test]
     fn it_is_drawn_when_it_changes() {
         let mut screen = Screen::default();
-        let drawn = |said: &str| format!("\x1bD\x1b[A\x1b7\x1b[1;23r\x1b[24;1H\x1b[m{said}\x1b[K\x1b8");
-        assert_eq!(text(screen.draw(SIZE, "one")), drawn("one"));
-        assert_eq!(text(screen.draw(SIZE, "one")), "");
-        assert_eq!(text(screen.draw(SIZE, &"x".repeat(99))), drawn(&"x".repeat(79)));
-        assert_eq!(text(screen.give_back(Some(SIZE))), "\x1b7\x1b[r\x1b[24;1H\x1b[m\x1b[2K\x1b8");
-        assert_eq!(text(screen.give_back(Some(SIZE))), "");
-        assert_eq!(text(screen.draw(SIZE, "one")), drawn("one"));
-        assert_eq!(text(screen.lend()), "\x1b7\x1b[r\x1b8");
-        assert_eq!(text(screen.lend()), "");
+        let drawn = |said: &str| format!("\x1b7\x1b[1;23r\x1b[24;1H\x1b[m{said}\x1b[K\x1b8");
+        assert_eq!(screen.draw(SIZE, "one"), format!("\x1bD\x1b[A{}", drawn("one")));
+        assert_eq!(screen.draw(SIZE, "one"), "");
+        assert_eq!(screen.draw(SIZE, &"x".repeat(99)), drawn(&"x".repeat(79)));
+        assert_eq!(screen.give_back(Some(SIZE)), GIVEN_BACK);
+        assert_eq!(screen.give_back(Some(SIZE)), "");
+        assert_eq!(screen.lend(), "");
+        assert_eq!(screen.draw(SIZE, "one"), format!("\x1bD\x1b[A{}", drawn("one")));
+    }
+
+    #[test]
+    fn a_row_that_was_lent_is_cleared_later() {
+        let mut screen = Screen::default();
+        for again in [true, false] {
+            screen.draw(SIZE, "one");
+            assert_eq!(screen.lend(), ALL_SCROLL);
+            assert_eq!(screen.lend(), "");
+            if again {
+                assert!(screen.draw(SIZE, "one").starts_with(&[CLEAR_BELOW, MAKE_ROOM].concat()));
+                assert_eq!(screen.give_back(Some(SIZE)), GIVEN_BACK);
+            } else {
+                assert_eq!(screen.give_back(Some(SIZE)), CLEAR_BELOW);
+            }
+        }
     }
 
     #[test]
     fn another_size() {
         let mut screen = Screen::default();
-        assert_eq!(text(screen.draw(Size { rows: 7, ..SIZE }, "one")), "");
-        assert_eq!(text(screen.draw(Size { columns: 39, ..SIZE }, "one")), "");
+        assert_eq!(screen.draw(Size { rows: 7, ..SIZE }, "one"), "");
+        assert_eq!(screen.draw(Size { columns: 39, ..SIZE }, "one"), "");
         screen.draw(SIZE, "one");
-        let larger = text(screen.draw(Size { rows: 30, ..SIZE }, "one"));
-        assert!(larger.starts_with("\x1b7\x1b[r\x1b8") && larger.contains("\x1b[1;29r\x1b[30;1H"), "{larger:?}");
-        let small = text(screen.draw(Size { rows: 1, columns: 0 }, "one"));
-        assert!(small.contains("\x1b[r") && !small.contains("one"), "{small:?}");
+        let larger = screen.draw(Size { rows: 30, ..SIZE }, "one");
+        let gone = [ALL_SCROLL, CLEAR_BELOW].concat();
+        assert!(larger.starts_with(&gone) && larger.contains("\x1b[1;29r\x1b[30;1H"), "{larger:?}");
+        assert_eq!(screen.draw(Size { rows: 1, columns: 0 }, "one"), gone);
         screen.draw(SIZE, "one");
-        assert!(text(screen.give_back(None)).contains("\x1b[r"));
+        assert_eq!(screen.give_back(None), gone);
     }
 }

@@ -7,6 +7,17 @@ use std::ptr;
 
 use super::screen::Size;
 
+/// What a terminal is used for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Use {
+    /// By this process's group, to write to.
+    Output,
+    /// By a program that asks for a line that is not shown, or by another group: the shell has put this one into the background.
+    Lines,
+    /// By a program that reads keys, and may have drawn on all of the screen.
+    Keys,
+}
+
 /// A terminal that is standard output and standard error.
 pub(crate) struct Terminal {
     fd: RawFd,
@@ -30,18 +41,22 @@ impl Terminal {
         answered.then_some(Size { rows: size.ws_row, columns: size.ws_col })
     }
 
-    /// Whether this process is in the foreground, and no program has set the terminal to read keys or a password.
-    pub(crate) fn is_ours(&self) -> bool {
+    /// What it is used for now.
+    pub(crate) fn used(&self) -> Use {
         let mut mode = MaybeUninit::<libc::termios>::uninit();
         // SAFETY: takes numbers, and a pointer to a `termios` of this function
-        unsafe {
-            if libc::tcgetpgrp(self.fd) != libc::getpgrp() || libc::tcgetattr(self.fd, mode.as_mut_ptr()) != 0 {
-                return false;
+        let is_foreground = unsafe {
+            if libc::tcgetattr(self.fd, mode.as_mut_ptr()) != 0 {
+                return Use::Keys;
             }
-        }
+            libc::tcgetpgrp(self.fd) == libc::getpgrp()
+        };
         // SAFETY: the call has succeeded and filled it in
-        let flags = unsafe { mode.assume_init() }.c_lflag;
-        flags & libc::ICANON != 0 && flags & libc::ECHO != 0
+        match unsafe { mode.assume_init() }.c_lflag {
+            flags if flags & libc::ICANON == 0 => Use::Keys,
+            flags if flags & libc::ECHO == 0 || !is_foreground => Use::Lines,
+            _ => Use::Output,
+        }
     }
 
     /// Whether what is written now goes out now: nobody has stopped the output.
@@ -56,7 +71,8 @@ impl Terminal {
     }
 
     /// Writes, in one piece if the terminal lets it: what tools write at the same time then comes before or after it.
-    pub(crate) fn write(&self, mut bytes: &[u8]) {
+    pub(crate) fn write(&self, text: &str) {
+        let mut bytes = text.as_bytes();
         while !bytes.is_empty() {
             // SAFETY: the pointer and the length are a live slice's
             let written = unsafe { libc::write(self.fd, bytes.as_ptr().cast(), bytes.len()) };

@@ -85,9 +85,9 @@ fn the_line_has_a_row_of_its_own() {
     assert!(ended.is_whole() && pty.text().contains(GIVEN_BACK), "{:?}", pty.text());
     assert_eq!(ended.all(), screen(&plain.seen).all(), "{:?}", pty.text());
     // each drawing stands by itself, and is in one piece
-    for drawing in pty.text().split("\x1bD").skip(1) {
-        assert!(drawing.starts_with("\x1b[A\x1b7\x1b[1;9r\x1b[10;1H\x1b[mgg "), "{drawing:?}");
-        assert!(drawing.split("gg ").nth(1).unwrap().contains(" native\x1b[K\x1b8"), "{drawing:?}");
+    for drawing in pty.text().split("\x1b7\x1b[1;9r").skip(1) {
+        let (drawing, _) = drawing.split_once("\x1b8").unwrap();
+        assert!(drawing.starts_with("\x1b[10;1H\x1b[mgg 0:") && drawing.ends_with(" native\x1b[K"), "{drawing:?}");
     }
 }
 
@@ -213,7 +213,8 @@ a.o: a.c
     drop(at(&bench, "second"));
     let mine = pty.wait_for("that was mine", lent);
     assert!(!String::from_utf8_lossy(&pty.seen[lent..mine]).contains('\x1b'), "{:?}", pty.text());
-    pty.wait_for(DRAWN, mine);
+    let cleared = pty.wait_for("\x1b7\x1b[m\x1b[J\x1b8", mine);
+    pty.wait_for(DRAWN, cleared);
     drop(at(&bench, "third"));
     assert!(pty.end().ends_with(GIVEN_BACK));
     assert!(gg.wait().unwrap().success());
@@ -232,7 +233,7 @@ fn another_size_moves_the_row() {
     assert_eq!(end - line, 41, "{:?}", pty.text());
     // and one without a row to spare has none
     pty.resize(5, 42);
-    pty.wait_for(LENT, end);
+    pty.wait_for("\x1b7\x1b[r\x1b8\x1b7\x1b[m\x1b[J\x1b8", end);
     drop(at(&bench, "fifo"));
     assert!(!pty.end()[end..].contains("\x1b[1;4r"));
     assert!(gg.wait().unwrap().success());
