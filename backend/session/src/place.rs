@@ -93,6 +93,15 @@ pub(crate) fn put_beside(content: &mut Content<'_>, path: &Path, mode: u32, time
     }
 }
 
+/// Whether this user may not put an output there: what is to be said of it the tool has to say.
+pub(crate) fn is_denied(output: &Output) -> bool {
+    let path = Path::new(OsStr::from_bytes(&output.path));
+    match output.writes {
+        Writes::Through if path.exists() => !sys::permits(path, libc::W_OK),
+        _ => path.parent().is_some_and(|dir| !sys::permits(dir, libc::W_OK | libc::X_OK)),
+    }
+}
+
 /// A new file, then its name: who looks sees the old file or all of the new one.
 fn replace(object: &mut Content<'_>, path: &Path, mode: u32) -> io::Result<()> {
     let Some(new) = Unnamed::make(object, path, mode)? else { return replace_by_rename(object, path, mode) };

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use gg_force::{Cancel, Coordinator, Event, ForceOptions, Forced, Outcome, trace};
-use gg_models::{Holds, Inference, Input, Models, Verdict};
+use gg_models::{Holds, Inference, Input, Models, ReasonKind, Verdict};
 use gg_protocol::real_tool::{DEFAULT_PATH, Finder};
 use gg_protocol::{FdInfo, FdKind, Ran, RanStatus, Reply, Request};
 use gg_store::{DigestCache, Lease, LocalStore, Memo, Record, Store as _, StoreError};
@@ -28,7 +28,7 @@ use crate::hangup::Hangups;
 use crate::ingest::{Contents, Ingest};
 use crate::issued::Issued;
 use crate::journal::{Journal, Line, Log, Stats};
-use crate::place::place;
+use crate::place::{is_denied, place};
 use crate::shapes::{Shapes, Standing};
 use crate::world::{LiveWorld, Outputs, Recall};
 use crate::{SessionError, sys};
@@ -352,6 +352,9 @@ impl Session {
             let dir = Path::new(OsStr::from_bytes(&output.path)).parent();
             if let Some(dir) = dir.filter(|dir| sys::has_default_acl(dir)) {
                 return Err(native("default-acl", dir.display().to_string()));
+            }
+            if is_denied(output) {
+                return Err(native(ReasonKind::OutputKind.name(), String::from_utf8_lossy(&output.path)));
             }
         }
         if known.fails {

@@ -176,6 +176,13 @@ pub(crate) fn peer(socket: &std::os::unix::net::UnixStream) -> Option<u32> {
     u32::try_from(peer.pid).ok().filter(|pid| answer == 0 && *pid != 0)
 }
 
+/// Whether this user may do all of this (`W_OK` …) with what is at a path.
+pub(crate) fn permits(path: &Path, what: libc::c_int) -> bool {
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return false };
+    // SAFETY: the string ends with a NUL and lives until the call returns
+    unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), what, libc::AT_EACCESS) == 0 }
+}
+
 /// Whether what is made in the directory gets an access control list: the modes are then not those of the private root.
 pub(crate) fn has_default_acl(dir: &Path) -> bool {
     let Ok(dir) = CString::new(dir.as_os_str().as_bytes()) else { return false };
