@@ -4,6 +4,8 @@
 mod again;
 #[path = "build/bench.rs"]
 mod bench;
+#[path = "build/elsewhere.rs"]
+mod elsewhere;
 #[path = "build/failing.rs"]
 mod failing;
 #[path = "build/makes_own.rs"]

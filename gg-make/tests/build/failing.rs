@@ -59,6 +59,79 @@ fn an_undefined_symbol() {
 }
 
 #[test]
+fn an_error_in_the_assembly() {
+    assert_broken("void broken(void) { __asm__(\"nonsense %eax\"); }\n", "Error: no such instruction");
+}
+
+/// What is found missing at the very end: the messages are the linker's, the driver's, the assembler's.
+#[test]
+fn a_library_or_a_directory_that_is_not_there() {
+    let makefile = "\
+all: prog none/first.o inside
+prog: last.o
+\t$(CC) -o $@ $^ -lnowhere
+none/first.o: first.c
+\t$(CC) -c -o $@ $<
+inside: last.o
+\t$(CC) -c -o last.o/inside.o last.c
+";
+    let [stops, goes_on, ignores] = each_way(broken("").file("Makefile", makefile));
+    assert!(stops.status == Some(2) && !stops.stderr.contains("none/first.o"), "{}", stops.stderr);
+    assert!(goes_on.status == Some(2) && ignores.status == Some(0), "{}", ignores.stderr);
+    for ended in [&goes_on, &ignores] {
+        for said in
+            ["cannot find -lnowhere", "can't create none/first.o: No such file", "last.o/inside.o: Not a directory"]
+        {
+            assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);
+        }
+        assert!(ended.tree.get("last.o").is_some() && ended.tree.get("prog").is_none());
+    }
+}
+
+#[test]
+fn warnings_and_warnings_that_are_errors() {
+    let source = "int broken(void) { int unused; return \"no\"; }\n";
+    for flags in ["CFLAGS=-Wall -Wextra", "CFLAGS=-Wall -Werror", "CFLAGS=-Wall -Werror=unused-variable -w"] {
+        let bench = Bench::new(broken(source));
+        let works = !flags.contains("-Werror") || flags.contains("-w");
+        for _ in 0..2 {
+            let ended = bench.alike(&["-k", flags, "broken.o"]);
+            assert_eq!(ended.status, Some(if works { 0 } else { 2 }), "{}", ended.stderr);
+            assert_eq!(ended.tree.get("broken.o").is_some(), works);
+            assert_eq!(ended.stderr.contains("unused variable"), !flags.contains("-w"), "{}", ended.stderr);
+        }
+        assert_eq!(bench.stats()["model_misses"], json!([]));
+    }
+}
+
+/// What make deletes when a recipe fails, and what a failed compilation leaves of an older object.
+#[test]
+fn an_older_object_is_treated_as_the_compiler_does() {
+    let makefile = "\
+all: broken.o other
+broken.o:
+\t$(CC) -c broken.c
+other:
+\t-$(CC) -c -o old.o broken.c
+\tls
+.PHONY: broken.o
+";
+    let project = broken("int broken(\n").file("Makefile", makefile).file("old.o", "old");
+    let [stops, ..] = each_way(project.clone());
+    assert_eq!(stops.status, Some(2), "{}", stops.stderr);
+    each_way(project.file("Makefile", format!("{makefile}.DELETE_ON_ERROR:\n")));
+}
+
+#[test]
+fn the_last_of_k_and_s_counts() {
+    let bench = Bench::new(broken("int broken = ;\n"));
+    for (args, goes_on) in [(&["-k", "-S"][..], false), (&["-S", "-k"], true), (&["-kS", "--keep-going"], true)] {
+        let ended = bench.alike(args);
+        assert_eq!((ended.status, ended.tree.get("last.o").is_some()), (Some(2), goes_on), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn recipes_that_look_at_the_compilers_end() {
     let makefile = "\
 all: ignored.o says.o

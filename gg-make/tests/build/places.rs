@@ -20,6 +20,53 @@ fn paths_with_spaces_and_other_letters() {
     assert_eq!(bench.stats()["thunks"], 7);
 }
 
+/// As long as a file system lets a name be, nearly; and of letters that are more than a byte each.
+#[test]
+fn long_names() {
+    let long = |letter: &str| letter.repeat(200 / letter.len());
+    let (sub, part, other) = (long("d"), long("p"), long("ü"));
+    let makefile = format!(
+        "\
+prog: main.o {sub}/{part}.o {other}.o
+\t$(CC) -o $@ $^
+\tar rcs {sub}/lib{part}.a {sub}/{part}.o
+%.o: %.c
+\t$(CC) -g -MMD -c -o $@ $<
+"
+    );
+    let project = Tree::new()
+        .file("Makefile", makefile)
+        .file("main.c", "int part(void), other(void);\nint main(void) { return part() + other(); }\n")
+        .file(format!("{sub}/{part}.c"), "int part(void) { return __FILE__[0] != 'd'; }\n")
+        .file(format!("{other}.c"), "int other(void) { return sizeof __FILE__ != 203; }\n");
+    let bench = Bench::named(project, long("n"));
+    let ended = bench.alike(&["-j1"]);
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    let stats = bench.stats();
+    assert_eq!((&stats["thunks"], &stats["native"]), (&5.into(), &serde_json::json!({})));
+}
+
+/// Files whose names a shell would take apart.
+#[test]
+fn file_names_with_spaces_and_quotes() {
+    let makefile = "\
+all:
+\t$(CC) -MMD -c 'a b.c'
+\t$(CC) -c -o \"it's \\$$.o\" 'ü \"q\".c'
+\tar rcs 'lib x.a' 'a b.o' \"it's \\$$.o\"
+\t$(CC) -o 'p r o g' 'lib x.a' && './p r o g'
+";
+    let project = Tree::new()
+        .file("Makefile", makefile)
+        .file("a b.c", "#include \"h h.h\"\nint main(void) { return q(); }\n")
+        .file("h h.h", "int q(void);\n")
+        .file("ü \"q\".c", "int q(void) { return 0; }\n");
+    let bench = Bench::named(project, "pro ject");
+    let ended = bench.alike(&[]);
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    assert_eq!(bench.stats()["thunks"], 4);
+}
+
 /// The shims' directory is in `PATH`, so in makefiles and scripts: an odd `GG_DIR` does not show there.
 #[test]
 fn a_gg_dir_with_an_odd_or_long_path() {
@@ -84,7 +131,7 @@ fn assert_plain(bench: &Bench, gg: &mut Command, why: &str) {
     assert_alike(&native, &ended);
 }
 
-const NOBODY: u32 = 65534;
+pub const NOBODY: u32 = 65534;
 
 #[test]
 fn a_gg_dir_that_cannot_be_made() {

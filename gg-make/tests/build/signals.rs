@@ -172,3 +172,28 @@ fn a_killed_gg_make() {
     Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status().unwrap();
     assert_recovers(&bench);
 }
+
+/// A compiler that somebody else kills, again and again: the driver says so, and make's recipe has failed.
+#[test]
+fn a_killed_compiler() {
+    let bench = Bench::new(project(FOR_EVER));
+    let end = |mut command: Command| {
+        bench.fresh();
+        command.args(["-s", "-k"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = started(&bench, &mut command);
+        while child.try_wait().unwrap().is_none() {
+            for (pid, name) in of_build(&bench.at("")) {
+                if name == "cc1plus" && is_below(&Path::new("/proc").join(&pid), child.id()) {
+                    // It may just have ended.
+                    Command::new("kill").args(["-KILL", &pid]).stderr(Stdio::null()).status().unwrap();
+                }
+            }
+        }
+        bench.ended(child.wait_with_output().unwrap())
+    };
+    let (native, gg) = (end(bench.command("make")), end(bench.gg_make()));
+    assert!(native.stderr.contains("Killed signal terminated program cc1plus"), "{}", native.stderr);
+    assert_alike(&native, &gg);
+    assert_eq!(gg.status, Some(2));
+    assert_recovers(&bench);
+}
