@@ -6,6 +6,7 @@
 //! | module | its job |
 //! |---|---|
 //! | `options` | which arguments are gg's, and what they say |
+//! | `man` | the manual page, which `scripts/install` writes |
 //! | `make_args` | what little of make's own arguments matters here |
 //! | `build` | session, environment, make, summary: in this order |
 //! | `progress` | the line on a terminal, meanwhile |
@@ -13,6 +14,7 @@
 
 mod build;
 mod make_args;
+mod man;
 mod options;
 mod progress;
 mod summary;
@@ -32,6 +34,7 @@ pub fn run() -> i32 {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     match options::read(args, |name| std::env::var_os(name)) {
         Ok(Asked::Help) => answer(&options::help()),
+        Ok(Asked::Man) => answer(&man::page()),
         Ok(Asked::Version) => answer(&format!("gg-make {}\n", env!("CARGO_PKG_VERSION"))),
         Err(wrong) => {
             say(&format!("gg-make: {wrong}\n"));

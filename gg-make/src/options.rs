@@ -26,36 +26,45 @@ pub(crate) struct Options {
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Asked {
     Help,
+    /// The manual page, in roff.
+    Man,
     Version,
     /// A build, with make's arguments.
     Build(Options, Vec<OsString>),
 }
 
 /// An option `--gg-NAME`.
-struct Row {
-    name: &'static str,
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
     /// The variable that says the same, where there is one.
-    variable: Option<&'static str>,
-    value: &'static str,
-    help: &'static str,
+    pub(crate) variable: Option<&'static str>,
+    pub(crate) value: &'static str,
+    pub(crate) help: &'static str,
 }
 
 const fn row(name: &'static str, variable: Option<&'static str>, value: &'static str, help: &'static str) -> Row {
     Row { name, variable, value, help }
 }
 
-static ROWS: [Row; 10] = [
+pub(crate) static ROWS: [Row; 10] = [
     row("audit", Some("GG_AUDIT"), "first|all|off|FRACTION", "which thunks are also run natively and compared"),
     row("dir", Some("GG_DIR"), "DIR", "where store, memo and log are"),
     row("engine", Some("GG_ENGINE"), "local", "where thunks run"),
     row("help", None, "", "these lines"),
     row("jobs", Some("GG_JOBS"), "N", "thunks that run at once; commands at once are make's -j"),
-    row("lazy", Some("GG_LAZY"), "no", "answers before the work is done: not there yet"),
+    row("lazy", Some("GG_LAZY"), "no", "answers before the work is done: `gg infer make` gives them"),
     row("materialize", Some("GG_MATERIALIZE"), "all", "which outputs become files"),
     row("progress", Some("GG_PROGRESS"), "auto|no", "a line at the foot of the terminal, while a build goes on"),
     row("summary", Some("GG_SUMMARY"), "yes|no", "two lines on standard error at the end"),
     row("version", None, "", "gg-make's version"),
 ];
+
+/// Variables that have no option.
+pub(crate) static VARIABLES: [(&str, &str); 2] =
+    [("GG_DISABLE", "1: plain make runs, and nothing is said"), ("MAKE", "the make to run, if it is not `make`")];
+
+pub(crate) const ABOUT: &str =
+    "Runs make with the toolchain's commands as thunks. Every argument is make's, but for these:";
 
 /// Splits the arguments into gg's and make's; a variable counts where its option is not given. The error is a message.
 pub(crate) fn read(args: Vec<OsString>, env: impl Fn(&str) -> Option<OsString>) -> Result<Asked, String> {
@@ -76,6 +85,9 @@ pub(crate) fn read(args: Vec<OsString>, env: impl Fn(&str) -> Option<OsString>) 
             None => (option, &b""[..]),
         };
         let Some(at) = ROWS.iter().position(|row| row.name.as_bytes() == name) else {
+            if option == b"man" {
+                return Ok(Asked::Man);
+            }
             let known: Vec<String> = ROWS.iter().map(|row| format!("--gg-{}", row.name)).collect();
             return Err(format!("unknown option {}; known are {}", arg.to_string_lossy(), known.join(" ")));
         };
@@ -114,7 +126,7 @@ pub(crate) fn read(args: Vec<OsString>, env: impl Fn(&str) -> Option<OsString>) 
             "engine" if text == Some("local") => {}
             "materialize" if text == Some("all") => {}
             "lazy" if matches!(text, Some("no" | "0")) => {}
-            "lazy" => return Err(format!("{said}: lazy builds are for `gg infer`, which is not there yet")),
+            "lazy" => return Err(format!("{said}: lazy builds are begun by `gg infer make`")),
             "engine" | "materialize" => return wrong(&format!("there is only `{}` yet", row.value)),
             _ if row.value.is_empty() => return wrong("this option takes no value"),
             _ => return wrong(&format!("{} is expected", row.value)),
@@ -125,22 +137,17 @@ pub(crate) fn read(args: Vec<OsString>, env: impl Fn(&str) -> Option<OsString>) 
 
 /// What `--gg-help` says.
 pub(crate) fn help() -> String {
-    let mut text = "\
-usage: gg-make [ARGUMENT OF MAKE | --gg-OPTION]...
-
-Runs make with the toolchain's commands as thunks. Every argument is make's, but for these:
-
-"
-    .to_owned();
+    let mut text = format!("usage: gg-make [ARGUMENT OF MAKE | --gg-OPTION]...\n\n{ABOUT}\n\n");
     for row in &ROWS {
         let equals = if row.value.is_empty() { "" } else { "=" };
         let option = format!("--gg-{}{equals}{}", row.name, row.value);
         let variable = row.variable.map(|name| format!(" ({name})")).unwrap_or_default();
         let _ = writeln!(text, "  {option:<34} {}{variable}", row.help);
     }
-    text.push_str(
-        "\nIn parentheses is the variable that says the same. MAKE names the make to run, if it is not `make`.\n",
-    );
+    text.push_str("\nIn parentheses is the variable that says the same. There are two more:\n\n");
+    for (name, help) in VARIABLES {
+        let _ = writeln!(text, "  {name:<34} {help}");
+    }
     text
 }
 

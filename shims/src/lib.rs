@@ -4,6 +4,7 @@
 //! tool does not exist.
 
 mod called;
+mod help;
 mod native;
 mod output;
 mod session;
@@ -16,19 +17,6 @@ use gg_protocol::{FdKind, Reply, Request};
 use called::Called;
 use native::Command;
 
-const HELP: &str = "\
-usage: gg-shim TOOL [ARG...]    the same as gg-TOOL [ARG...]
-
-Stands in for a compiler or one of its tools: gg-cc, gg-c++, gg-ar and the like are links to it, and so may be any
-gg-NAME that you make, such as gg-gcc-12. A call is answered by the background process of GG_DIR, which is started
-where there is none; what that does not understand is run by the real NAME on PATH.
-
-    make CC=gg-cc CXX=gg-c++ AR=gg-ar RANLIB=gg-ranlib
-    gg stats      what became of the calls
-    gg doctor     what would go wrong here
-    GG_DISABLE=1  every call runs the real tool at once
-";
-
 /// Acts as the tool whose name this process was called by; returns the exit status, where it returns.
 #[must_use]
 pub fn run() -> i32 {
@@ -36,9 +24,13 @@ pub fn run() -> i32 {
         output::complain(b"usage: gg-shim TOOL [ARG...] (gg-shim --help says more)");
         return 2;
     };
-    if called.tool == b"--help" {
-        output::write(1, HELP.as_bytes());
-        return 0;
+    let said = match &called.tool[..] {
+        b"--help" => Some(help::help()),
+        b"--man" => Some(help::man()),
+        _ => None,
+    };
+    if let Some(text) = said {
+        return i32::from(!output::write(1, text.as_bytes()));
     }
     let disabled = std::env::var_os("GG_DISABLE").is_some_and(|value| !value.is_empty() && value != "0");
     // What a gcc runs for its own work it has found on `PATH`, as it was called by its path: that is no command of the build.
