@@ -47,6 +47,9 @@ pub(crate) enum Cmd {
         /// How many thunks run at once [default: the number of processors]
         #[arg(long, short)]
         jobs: Option<usize>,
+        /// Where thunks run
+        #[arg(long, default_value = "local", value_parser = ["local"])]
+        engine: String,
         /// After a failure, go on with what does not depend on it
         #[arg(long, short)]
         keep_going: bool,

@@ -32,7 +32,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         }
         Cmd::CreateThunk(args) => create_thunk::run(&args)?,
         Cmd::Infer { command } => return infer::run(&command),
-        Cmd::Force { targets, jobs, keep_going } => return force::run(&targets, jobs, keep_going),
+        Cmd::Force { targets, jobs, keep_going, .. } => return force::run(&targets, jobs, keep_going),
         Cmd::Audit { forget: true, .. } => audit::forget()?,
         Cmd::Audit { command, .. } => return audit::run(&command),
         Cmd::Stats { json, last, reset } => stats::run(json, last, reset)?,

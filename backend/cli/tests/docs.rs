@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use gg_models::ReasonKind;
 
 const PAGE: &str = include_str!("../../../docs/commands/gg-cc.md");
-const SESSION: &str =
-    concat!(include_str!("../../session/src/session.rs"), include_str!("../../session/src/session/audited.rs"));
+const SESSION: &str = concat!(
+    include_str!("../../session/src/session.rs"),
+    include_str!("../../session/src/session/audited.rs"),
+    include_str!("../../session/src/session/lazy.rs")
+);
 
 /// The names in the first column of the table of reasons.
 fn documented() -> BTreeSet<&'static str> {
@@ -19,7 +22,7 @@ fn documented() -> BTreeSet<&'static str> {
 fn of_the_session() -> BTreeSet<&'static str> {
     let first_word = |rest: &'static str| rest.split('"').next().unwrap_or_default();
     let mut reasons: BTreeSet<&str> = SESSION.split("native(\"").skip(1).map(first_word).collect();
-    reasons.extend(["session-error", gg_session::STORE_FULL]);
+    reasons.extend(["session-error", gg_session::STORE_FULL, gg_session::LATE_FAILURE]);
     reasons
 }
 

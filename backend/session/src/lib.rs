@@ -50,7 +50,9 @@ pub use issued::Issued;
 pub use journal::{Details, Journal, Log, Stats};
 pub use open::Opening;
 pub use placeholders::Held;
-pub use session::{Audited, Described, Late, LateFailure, Options, OverHost, STORE_FULL, Session, Unsealed};
+pub use session::{
+    Audited, Described, LATE_FAILURE, Late, LateFailure, Options, OverHost, STORE_FULL, Session, Unsealed,
+};
 pub use shapes::{Forgotten, forget as forget_verdicts};
 pub use sys::free_bytes;
 

@@ -58,7 +58,7 @@ pub const STORE_FULL: &str = "store-full";
 const NO_SPACE: &str = "(os error 28)";
 
 /// The reason for which calls fail because what they need was answered for, and has failed since.
-const LATE_FAILURE: &str = "late-failure";
+pub const LATE_FAILURE: &str = "late-failure";
 
 /// Why a call is refused: its shim then says what a shell would.
 const NO_TOOL: &str = "the real tool is not on PATH";
