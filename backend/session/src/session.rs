@@ -34,7 +34,7 @@ use crate::world::{LiveWorld, Outputs, Recall};
 use crate::{SessionError, sys};
 
 pub use audited::Audited;
-pub use late::{Late, LateFailure, OverHost, Unsealed};
+pub use late::{Found, Late, LateFailure, OverHost, Unsealed};
 pub(crate) use lazy::Lazy;
 
 /// Variables that say how make or the shell was called and that no tool of a toolchain reads. They are
@@ -104,6 +104,8 @@ pub struct Session {
     unsealed: Option<String>,
     issued: Issued,
     lazy: Option<Lazy>,
+    /// When a session began that answers before the work is done, in nanoseconds since 1970.
+    begun: Option<i128>,
     over_host: Option<Box<OverHost>>,
     /// Thunks of calls answered before that were counted when they were forced.
     counted: Mutex<HashSet<ThunkName>>,
@@ -217,6 +219,7 @@ impl Session {
             hangups: Hangups::start().map_err(at)?,
             unsealed: options.unsealed,
             issued: Issued::open(&options.gg_dir),
+            begun: options.lazy.map(|_| i128::try_from(since * 1000).unwrap_or(0)),
             lazy: options.lazy.map(Lazy::new),
             over_host: options.over_host,
             counted: Mutex::default(),

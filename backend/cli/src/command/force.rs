@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use gg_force::{ForceOptions, Forced, Outcome};
 use gg_protocol::{Client, Reply, Request, SOCKET_VARIABLE};
-use gg_session::{Held, Issued, Late, Session};
+use gg_session::{Found, Held, Issued, Late, Session};
 use gg_store::{LocalStore, Memo, Store as _};
 use gg_thunk::{OutputName, Placeholder, ThunkName};
 
@@ -74,7 +74,7 @@ pub(crate) fn run(targets: &[OsString], jobs: Option<usize>, keep_going: bool) -
     if !files.is_empty() || !dirs.is_empty() {
         let session = place.session(jobs)?;
         for dir in dirs {
-            let (held, remains) = session.placeholders_below(&dir)?;
+            let Found { held, remains } = session.placeholders_below(&dir)?;
             files.extend(held);
             for file in remains {
                 eprintln!(

@@ -1,13 +1,13 @@
 //! `gg infer`: runs a build and answers what can be answered before the work is done.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use gg_session::Stats;
 use gg_session::lead::{End, Lead, Watch, die_by};
+use gg_session::{Found, Stats};
 
 use crate::shown;
 use crate::workplace::Workplace;
@@ -45,9 +45,10 @@ pub(crate) fn run(command: &[OsString]) -> Result<ExitCode> {
         End::Exit(status) => status,
     };
     let here = std::env::current_dir().context("the current directory")?;
-    let (waiting, remains) = session.placeholders_below(&here)?;
+    let Found { held, remains } = session.placeholders_below(&here)?;
     if std::env::var_os("GG_SUMMARY").is_none_or(|value| value != "no") {
-        eprint!("{}", summary(&session.stats(), waiting.len(), begun.elapsed(), session.unsealed()));
+        let elsewhere = session.waiting_elsewhere(&here);
+        eprint!("{}", summary(&session.stats(), held.len(), elsewhere, begun.elapsed(), session.unsealed()));
     }
     if let Some(first) = remains.first() {
         bail!(
@@ -59,7 +60,13 @@ pub(crate) fn run(command: &[OsString]) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)))
 }
 
-fn summary(stats: &Stats, waiting: usize, took: Duration, unsealed: Option<&str>) -> String {
+fn summary(
+    stats: &Stats,
+    waiting: usize,
+    elsewhere: Option<(PathBuf, usize)>,
+    took: Duration,
+    unsealed: Option<&str>,
+) -> String {
     let native: u64 = stats.native.values().sum();
     let eager = stats.thunks.saturating_sub(stats.lazy);
     let mut text = format!(
@@ -70,6 +77,9 @@ fn summary(stats: &Stats, waiting: usize, took: Duration, unsealed: Option<&str>
     );
     if waiting > 0 {
         text += &format!("gg: {waiting} files wait here: gg force\n");
+    }
+    if let Some((first, count)) = elsewhere {
+        text += &format!("gg: {count} files wait elsewhere, as {}: gg force DIRECTORY\n", shown(&first));
     }
     if let Some(why) = unsealed {
         text += &format!("gg: no private root can be made here, so everything ran natively: {why}\n");
@@ -82,12 +92,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_lines_say_it() {
+    fn the_lines_say_it() {
         let mut stats = Stats { commands: 9, thunks: 7, lazy: 5, ..Stats::default() };
         stats.native.insert("probe-version".to_owned(), 2);
         assert_eq!(
-            summary(&stats, 4, Duration::from_millis(1234), None),
-            "gg: 9 commands in 1.2 s: 5 answered before the work is done, 2 after it, 2 native\ngg: 4 files wait here: gg force\n"
+            summary(&stats, 4, Some(("/b/a.o".into(), 2)), Duration::from_millis(1234), None),
+            "gg: 9 commands in 1.2 s: 5 answered before the work is done, 2 after it, 2 native\n\
+             gg: 4 files wait here: gg force\n\
+             gg: 2 files wait elsewhere, as /b/a.o: gg force DIRECTORY\n"
         );
     }
 }

@@ -56,6 +56,17 @@ impl Session {
         self.lazy.as_ref().is_some_and(|lazy| std::mem::take(&mut lazy.waiting().failed))
     }
 
+    /// A placeholder that this session has written outside a directory and that still stands, and how many there are.
+    pub fn waiting_elsewhere(&self, dir: &Path) -> Option<(PathBuf, usize)> {
+        let waiting = self.lazy.as_ref()?.waiting();
+        let mut elsewhere = waiting
+            .held
+            .iter()
+            .filter(|held| !held.path.starts_with(dir) && self.holder(&held.path).as_ref() == Some(&held.object));
+        let first = elsewhere.next()?.path.clone();
+        Some((first, elsewhere.count() + 1))
+    }
+
     /// Whether a call may be answered before its work is done.
     pub(super) fn may_wait(&self, request: &Request, caller: Option<&UnixStream>, known: &Known, seen: bool) -> bool {
         let Some(lazy) = &self.lazy else { return false };
