@@ -18,6 +18,68 @@ pub fn from_bytes(bytes: &[u8]) -> Value {
     }
 }
 
+/// Writes JSON as `serde_json` does, without a tree of values in between: encodings are hashed for every call.
+#[derive(Default)]
+pub(crate) struct Writer(Vec<u8>);
+
+impl Writer {
+    /// Punctuation, and text that needs no escapes.
+    pub fn raw(&mut self, text: &str) -> &mut Writer {
+        self.0.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    /// What is displayed, as it is; to a vector nothing can fail to be written.
+    pub fn plain(&mut self, shown: impl std::fmt::Display) -> &mut Writer {
+        let _ = std::io::Write::write_fmt(&mut self.0, format_args!("{shown}"));
+        self
+    }
+
+    /// As [`from_bytes`] has it.
+    pub fn bytes(&mut self, bytes: &[u8]) -> &mut Writer {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.string(text),
+            Err(_) => self.raw("{\"bytes\":\"").raw(&STANDARD.encode(bytes)).raw("\"}"),
+        }
+    }
+
+    /// The items between brackets, with commas.
+    pub fn list<T>(&mut self, items: impl IntoIterator<Item = T>, mut one: impl FnMut(&mut Writer, T)) -> &mut Writer {
+        let mut before = "[";
+        for item in items {
+            self.raw(before);
+            one(self, item);
+            before = ",";
+        }
+        self.raw(if before == "[" { "[]" } else { "]" })
+    }
+
+    pub fn finish(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
+    }
+
+    fn string(&mut self, text: &str) -> &mut Writer {
+        self.raw("\"");
+        let mut rest = text.as_bytes();
+        while let Some(place) = rest.iter().position(|byte| *byte < b' ' || matches!(byte, b'"' | b'\\')) {
+            self.0.extend_from_slice(&rest[..place]);
+            match rest[place] {
+                b'"' => self.raw("\\\""),
+                b'\\' => self.raw("\\\\"),
+                b'\n' => self.raw("\\n"),
+                b'\r' => self.raw("\\r"),
+                b'\t' => self.raw("\\t"),
+                0x08 => self.raw("\\b"),
+                0x0c => self.raw("\\f"),
+                other => self.plain(format_args!("\\u{other:04x}")),
+            };
+            rest = &rest[place + 1..];
+        }
+        self.0.extend_from_slice(rest);
+        self.raw("\"")
+    }
+}
+
 /// Reads fields of one kind of thing, and says in its errors what that thing was to be.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader {
@@ -77,6 +139,34 @@ impl Reader {
         match value.as_array().map(Vec::as_slice) {
             Some([first, second]) => Ok((first, second)),
             _ => Err(self.wrong(format!("{place} is not a pair"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_written_as_serde_json_writes_it() {
+        let all: String = (0u8..=0x7f).map(char::from).chain("\u{80}\u{7ff}\u{2028}\u{10ffff}".chars()).collect();
+        let mut texts: Vec<Vec<u8>> = (0u8..=0xff).map(|byte| vec![b'a', byte, b'z']).collect();
+        texts.extend([Vec::new(), all.into_bytes(), b"\\\"\\".to_vec()]);
+        for text in texts {
+            let written = Writer::default().bytes(&text).finish();
+            assert_eq!(written, from_bytes(&text).to_string().into_bytes());
+        }
+    }
+
+    #[test]
+    fn lists_have_commas_between() {
+        for (items, text) in [(&[][..], "[]"), (&[1], "[1]"), (&[1, 2, 3], "[1,2,3]")] {
+            let written = Writer::default()
+                .list(items, |to, item| {
+                    to.plain(item);
+                })
+                .finish();
+            assert_eq!(written, text.as_bytes());
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::Bytes;
 use crate::error::{Error, shown};
-use crate::json::{Reader, from_bytes};
+use crate::json::{Reader, Writer};
 use crate::name::{Tag, ThunkName, TreeName};
 
 /// The longest encoding of a thunk that is read, in bytes: Linux's limit on a command line is 2 MiB a
@@ -104,25 +104,22 @@ impl Thunk {
 
     /// The canonical encoding.
     pub fn encode(&self) -> Vec<u8> {
-        let steps: Vec<Value> = self
-            .steps
-            .iter()
-            .map(|step| {
-                let argv: Vec<Value> = step.argv.iter().map(|arg| from_bytes(arg)).collect();
-                json!({"argv": argv, "exe": from_bytes(&step.exe)})
-            })
-            .collect();
-        let env: Vec<Value> =
-            self.env.iter().map(|(name, value)| json!([from_bytes(name), from_bytes(value)])).collect();
-        let outputs: Vec<Value> = self.outputs.iter().map(output_json).collect();
-        let mut whole = json!({
-            "cwd": from_bytes(&self.cwd), "env": env, "gg": "thunk/1", "outputs": outputs,
-            "root": self.root.to_string(), "steps": steps,
+        let mut to = Writer::default();
+        to.raw("{\"cwd\":").bytes(&self.cwd);
+        to.raw(",\"env\":").list(&self.env, |to, (name, value)| {
+            to.raw("[").bytes(name).raw(",").bytes(value).raw("]");
+        });
+        to.raw(",\"gg\":\"thunk/1\",\"outputs\":").list(&self.outputs, write_output);
+        to.raw(",\"root\":\"").plain(self.root).raw("\",\"steps\":").list(&self.steps, |to, step| {
+            to.raw("{\"argv\":").list(&step.argv, |to, arg| {
+                to.bytes(arg);
+            });
+            to.raw(",\"exe\":").bytes(&step.exe).raw("}");
         });
         if self.umask != USUAL_UMASK {
-            whole["umask"] = json!(self.umask);
+            to.raw(",\"umask\":").plain(self.umask);
         }
-        whole.to_string().into_bytes()
+        to.raw("}").finish()
     }
 
     /// The name of the encoding.
@@ -163,17 +160,10 @@ impl Thunk {
     }
 }
 
-fn output_json(output: &Output) -> Value {
-    let mut map = Map::new();
-    if output.optional {
-        map.insert("optional".to_owned(), json!(true));
-    }
-    map.insert("path".to_owned(), from_bytes(&output.path));
-    map.insert("tag".to_owned(), json!(output.tag.as_str()));
-    if output.writes == Writes::Through {
-        map.insert("writes".to_owned(), json!("through"));
-    }
-    Value::Object(map)
+fn write_output(to: &mut Writer, output: &Output) {
+    to.raw(if output.optional { "{\"optional\":true,\"path\":" } else { "{\"path\":" }).bytes(&output.path);
+    to.raw(",\"tag\":\"").raw(output.tag.as_str()).raw("\"");
+    to.raw(if output.writes == Writes::Through { ",\"writes\":\"through\"}" } else { "}" });
 }
 
 fn read_output(reader: Reader, value: &Value) -> Result<Output, Error> {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::Bytes;
 use crate::error::{Error, shown};
-use crate::json::{Reader, from_bytes};
+use crate::json::{Reader, Writer};
 use crate::name::{ObjectName, TreeName, ValueName};
 
 /// The longest encoding of one tree that is read, in bytes (one directory, not what is below it).
@@ -104,9 +104,13 @@ impl Tree {
 
     /// The canonical encoding.
     pub fn encode(&self) -> Vec<u8> {
-        let entries: Vec<Value> =
-            self.entries.iter().map(|(name, node)| json!([from_bytes(name), node_json(node)])).collect();
-        json!({"entries": entries, "gg": "tree/1"}).to_string().into_bytes()
+        let mut to = Writer::default();
+        to.raw("{\"entries\":").list(&self.entries, |to, (name, node)| {
+            to.raw("[").bytes(name).raw(",");
+            write_node(to, node);
+            to.raw("]");
+        });
+        to.raw(",\"gg\":\"tree/1\"}").finish()
     }
 
     /// The name of the encoding.
@@ -146,15 +150,18 @@ fn check_name(name: &[u8]) -> Result<(), Error> {
     Err(Error::EntryName { name: shown(name), why })
 }
 
-fn node_json(node: &Node) -> Value {
+fn write_node(to: &mut Writer, node: &Node) {
     match node {
-        Node::Dir(tree) => json!({"dir": tree.to_string()}),
-        Node::Symlink(to) => json!({"link": from_bytes(to)}),
-        Node::File(FileNode { object, mode, mtime: None }) => json!({"file": object.to_string(), "mode": mode}),
-        Node::File(FileNode { object, mode, mtime: Some(time) }) => {
-            json!({"file": object.to_string(), "mode": mode, "mtime": [time.sec, time.nsec]})
+        Node::Dir(tree) => to.raw("{\"dir\":\"").plain(tree).raw("\"}"),
+        Node::Symlink(target) => to.raw("{\"link\":").bytes(target).raw("}"),
+        Node::File(FileNode { object, mode, mtime }) => {
+            to.raw("{\"file\":\"").plain(object).raw("\",\"mode\":").plain(mode);
+            if let Some(Timestamp { sec, nsec }) = mtime {
+                to.raw(",\"mtime\":[").plain(sec).raw(",").plain(nsec).raw("]");
+            }
+            to.raw("}")
         }
-    }
+    };
 }
 
 fn read_node(reader: Reader, value: &Value) -> Result<Node, Error> {
