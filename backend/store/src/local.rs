@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -265,11 +265,10 @@ impl LocalStore {
     }
 
     fn get_bytes(&self, key: &Key) -> Result<Option<Vec<u8>>> {
-        let Some(mut file) = self.open_for_use(key)? else {
+        let Some(file) = self.open_for_use(key)? else {
             return Ok(None);
         };
-        let mut bytes = Vec::with_capacity(key.len.min(SMALL) as usize);
-        file.read_to_end(&mut bytes).at(&key.path)?;
+        let bytes = read_whole(&file, key.len).at(&key.path)?;
         if key.is(&ValueName::of(&bytes)) {
             return Ok(Some(bytes));
         }
@@ -412,6 +411,24 @@ pub(crate) fn open_object(path: &Path) -> Result<Option<File>> {
         Err(e) if is_absence(&e) => Ok(None),
         Err(e) => Err(StoreError::at(path, e)),
     }
+}
+
+/// Reads a file of this length; what is written to it meanwhile may make it longer or shorter.
+pub(crate) fn read_whole(file: &File, len: u64) -> io::Result<Vec<u8>> {
+    let len = usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len)?;
+    bytes.resize(len, 0);
+    let mut there = 0;
+    while there < bytes.len() {
+        match file.read_at(&mut bytes[there..], there as u64) {
+            Ok(0) => bytes.truncate(there),
+            Ok(n) => there += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(bytes)
 }
 
 /// Hands over a file from its beginning, in pieces.

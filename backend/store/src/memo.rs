@@ -8,7 +8,7 @@ use std::path::Path;
 use gg_thunk::ThunkName;
 
 use crate::error::AtPath;
-use crate::local::{is_absence, open_object};
+use crate::local::{is_absence, open_object, read_whole};
 use crate::record::Record;
 use crate::temp::Temp;
 use crate::{LocalStore, Result, StoreError};
@@ -29,7 +29,7 @@ impl Memo {
     /// unknown. The objects may have been evicted: see [`Record::objects`].
     pub fn get(&self, thunk: &ThunkName) -> Result<Option<Record>> {
         let path = self.store.layout().memo_file(thunk);
-        let Some(mut file) = open_object(&path)? else {
+        let Some(file) = open_object(&path)? else {
             return Ok(None);
         };
         let meta = file.metadata().at(&path)?;
@@ -37,9 +37,7 @@ impl Memo {
             self.store.move_aside(&path)?;
             return Ok(None);
         }
-        let mut text = Vec::new();
-        file.read_to_end(&mut text).at(&path)?;
-        let record = Record::decode(&text, thunk);
+        let record = Record::decode(&read_whole(&file, meta.len()).at(&path)?, thunk);
         if record.is_none() {
             self.store.set_aside(&path, &file)?;
         } else {
