@@ -3,7 +3,7 @@
 
 pub(crate) mod dispatcher;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use gg_thunk::{Thunk, ThunkName};
 
 use crate::cancel::Cancel;
 use crate::counters::Counters;
-use crate::engine::Engine;
+use crate::engine::{Done, Engine};
 use crate::history::History;
 use crate::outcome::{Forced, Outcome, Progress};
 use crate::recorder::record_all;
@@ -82,15 +82,14 @@ impl Coordinator {
             scanner: Scanner::default(),
             history: Mutex::new(history),
             counters: Mutex::new(Counters::default()),
-            tickets: Mutex::new(HashMap::new()),
         });
         let (messages, inbox) = channel();
-        let (done, finished) = channel();
+        let (recordings, finished) = channel();
         let recorder = (shared.clone(), messages.clone());
         std::thread::Builder::new()
             .name("gg-recorder".to_owned())
             .spawn(move || record_all(&recorder.0, &finished, &recorder.1))?;
-        let dispatcher = Dispatcher::new(shared.clone(), engines, inbox, done);
+        let dispatcher = Dispatcher::new(shared.clone(), engines, inbox, Done::new(messages.clone()), recordings);
         let dispatcher = std::thread::Builder::new()
             .name("gg-dispatcher".to_owned())
             .stack_size(STACK)
@@ -201,7 +200,7 @@ impl Coordinator {
         let progress = progress.unwrap_or(&mut ignore);
         for report in answers {
             match report {
-                Report::Progress(step) => progress(step),
+                Report::Progress(steps) => steps.into_iter().for_each(&mut *progress),
                 Report::Done(answers) => return answers,
             }
         }

@@ -10,6 +10,8 @@ use std::sync::mpsc::Sender;
 use gg_exec::Evidence;
 use gg_thunk::{Thunk, ThunkName};
 
+use crate::coordinator::dispatcher::Message;
+
 /// Which job is meant; unique within a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(u64);
@@ -43,6 +45,21 @@ pub struct Finished {
     pub evidence: Evidence,
 }
 
+/// Where an engine hands its jobs back.
+#[derive(Clone)]
+pub struct Done(Sender<Message>);
+
+impl Done {
+    pub(crate) fn new(to: Sender<Message>) -> Done {
+        Done(to)
+    }
+
+    /// Hands a job back. A coordinator that is gone needs no answer.
+    pub fn send(&self, finished: Finished) {
+        let _ = self.0.send(Message::Finished(finished));
+    }
+}
+
 /// Something that runs thunks, a number of them at once.
 ///
 /// For each job that was submitted, `done` gets exactly one [`Finished`], also for one that is cancelled
@@ -53,7 +70,7 @@ pub trait Engine: Send + Sync {
     /// How many jobs it is given at once.
     fn slots(&self) -> usize;
     /// Begins a job. Does not block.
-    fn submit(&self, job: Job, done: Sender<Finished>);
+    fn submit(&self, job: Job, done: Done);
     /// Nobody waits for this job any more. Does not block; an unknown job is ignored.
     fn cancel(&self, id: JobId);
 }

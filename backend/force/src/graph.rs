@@ -34,8 +34,10 @@ pub(crate) struct Redirected {
 /// A thunk of the request.
 pub(crate) struct Node {
     pub name: ThunkName,
-    /// The thunk, if its caller handed it in; else it is in the store.
-    pub held: Option<Arc<Thunk>>,
+    /// The thunk, if it is at hand.
+    pub thunk: Option<Arc<Thunk>>,
+    /// Whether the caller handed it in, so that it need not be in the store.
+    pub handed: bool,
     pub state: State,
     pub kind: Option<Kind>,
     /// Unsettled thunks that it waits for.
@@ -84,7 +86,8 @@ impl Graph {
         let id = self.nodes.len() as NodeId;
         self.nodes.push(Node {
             name,
-            held,
+            handed: held.is_some(),
+            thunk: held,
             state: State::Waiting,
             kind: None,
             pending: 0,

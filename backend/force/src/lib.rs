@@ -50,7 +50,7 @@ pub use coordinator::{Coordinator, CoordinatorOptions, ForceOptions};
 pub use counters::Counters;
 pub use engine::local::LocalEngine;
 pub use engine::site::{Ground, Site};
-pub use engine::{Engine, Finished, Job, JobId};
+pub use engine::{Done, Engine, Finished, Job, JobId};
 /// What a run shows and a slot refuses, and a real tool under a tracer, for audits; here because sessions know executors only
 /// through this crate.
 pub use gg_exec::{Evidence, ExecError, Exit, Made, RootKind, Usage, trace};

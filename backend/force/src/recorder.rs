@@ -1,5 +1,5 @@
-//! Judges what engines hand back and remembers it: one thread, so that the dispatcher need not wait for
-//! the disk. Knows neither the graph nor the engines.
+//! Judges what engines hand back and remembers it: in a thread of its own where the dispatcher has other things to do
+//! than to wait for the disk. Knows neither the graph nor the engines.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::sync::mpsc::{Receiver, Sender};
 
 use gg_exec::{Evidence, Exit};
 use gg_store::{Made, Record, Store as _};
-use gg_thunk::{OutputName, Tag};
+use gg_thunk::{OutputName, Tag, Thunk, ThunkName};
 
 use crate::coordinator::dispatcher::Message;
-use crate::engine::{Finished, JobId};
+use crate::engine::JobId;
 use crate::outcome::Outcome;
 use crate::redirect::redirects;
-use crate::shared::{Shared, Ticket, lock};
+use crate::shared::{Shared, lock};
 
 /// What a run came to.
 pub(crate) enum Ran {
@@ -25,21 +25,43 @@ pub(crate) enum Ran {
     Broken(String),
 }
 
-/// Handles what comes from engines until no engine holds the other end.
-pub(crate) fn record_all(shared: &Shared, finished: &Receiver<Finished>, to: &Sender<Message>) {
-    for Finished { id, evidence } in finished {
-        let Some(ticket) = lock(&shared.tickets).remove(&id) else {
-            continue;
-        };
-        let ran = judge(shared, &ticket, evidence);
-        if !matches!(ran, Ran::Broken(_)) {
-            let mut counters = lock(&shared.counters);
-            *counters.executed.entry(ticket.engine.to_string()).or_default() += 1;
-        }
-        if to.send(Message::Ran { job: id, ran }).is_err() {
+/// What has to be known of a job when it comes back.
+pub(crate) struct Ticket {
+    pub name: ThunkName,
+    pub thunk: Arc<Thunk>,
+    pub engine: Arc<str>,
+}
+
+/// A job that came back, to be recorded.
+pub(crate) struct Recording {
+    pub job: JobId,
+    pub ticket: Ticket,
+    pub evidence: Evidence,
+}
+
+/// Records what it is given, until there is nobody left to give it anything.
+pub(crate) fn record_all(shared: &Shared, finished: &Receiver<Recording>, to: &Sender<Message>) {
+    for Recording { job, ticket, evidence } in finished {
+        let ran = record(shared, &ticket, evidence);
+        if to.send(Message::Ran { job, ran }).is_err() {
             return;
         }
     }
+}
+
+/// Judges a run and remembers it, if it is to be remembered.
+pub(crate) fn record(shared: &Shared, ticket: &Ticket, evidence: Evidence) -> Ran {
+    let ran = judge(shared, ticket, evidence);
+    if !matches!(ran, Ran::Broken(_)) {
+        let mut counters = lock(&shared.counters);
+        match counters.executed.get_mut(&*ticket.engine) {
+            Some(count) => *count += 1,
+            None => {
+                counters.executed.insert(ticket.engine.to_string(), 1);
+            }
+        }
+    }
+    ran
 }
 
 fn judge(shared: &Shared, ticket: &Ticket, evidence: Evidence) -> Ran {
@@ -112,9 +134,4 @@ fn keep(
         lock(&shared.counters).unsealed += 1;
     }
     Ok(Ran::Made { record: Arc::new(record), redirects })
-}
-
-/// Takes back the ticket of a job that will not come back.
-pub(crate) fn forget(shared: &Shared, job: JobId) {
-    lock(&shared.tickets).remove(&job);
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use gg_store::{LocalStore, Made};
 use gg_thunk::{FileNode, Node, ObjectName, OutputName, Tree, TreeName};
 
-use crate::scan::{Scanner, load};
+use crate::scan::Scanner;
 
 /// What became of a thunk's output.
 pub(crate) enum Leaf {
@@ -48,7 +48,7 @@ impl Reducer {
             return Ok(*reduced);
         }
         let mut tree = Tree::new();
-        for (entry, node) in load(store, name, depth)?.iter() {
+        for (entry, node) in scanner.take(store, name, depth)?.iter() {
             let node = match node {
                 Node::Dir(dir) => Node::Dir(self.reduce_at(store, scanner, dir, leaf, depth + 1)?),
                 Node::Symlink(target) => Node::Symlink(target.clone()),

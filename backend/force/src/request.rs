@@ -14,9 +14,12 @@ use crate::outcome::{Event, Forced, Outcome, Progress};
 use crate::reduce::{Leaf, Reducer};
 use crate::shared::{Shared, lock};
 
+/// How many bytes of thunks, as they are encoded, a request keeps at most.
+const ROOM: u64 = 32 << 20;
+
 /// What a caller is told.
 pub(crate) enum Report {
-    Progress(Progress),
+    Progress(Vec<Progress>),
     Done(Vec<Arc<Forced>>),
 }
 
@@ -43,6 +46,10 @@ pub(crate) struct Request {
     options: ForceOptions,
     watched: bool,
     reply: Sender<Report>,
+    /// What happened since the caller was told last.
+    news: Vec<Progress>,
+    /// Bytes of thunks that may still be kept until they are reduced.
+    room: u64,
     tasks: Vec<Task>,
     /// Tasks of expanding among them.
     expanding: usize,
@@ -69,6 +76,8 @@ impl Request {
             options,
             watched,
             reply,
+            news: Vec::new(),
+            room: ROOM,
             tasks: Vec::new(),
             expanding: 0,
             measured: 1,
@@ -125,7 +134,7 @@ impl Request {
 
     /// Whether the caller handed the thunk in, so that it need not be in the store.
     pub fn holds(&self, node: NodeId) -> bool {
-        self.graph.node(node).held.is_some()
+        self.graph.node(node).handed
     }
 
     pub fn path_us(&self, node: NodeId) -> u64 {
@@ -216,7 +225,8 @@ impl Request {
     }
 
     /// Answers the caller; what is not settled was cancelled.
-    pub fn answer(self) {
+    pub fn answer(mut self) {
+        self.pass_news_on();
         let cancelled = Arc::new(Forced::without_run(Outcome::Cancelled));
         let forced = |root: &NodeId| match &self.graph.node(*root).state {
             State::Settled(forced) => forced.clone(),
@@ -244,15 +254,36 @@ impl Request {
 
     fn load(&self, shared: &Shared, node: NodeId) -> Result<Arc<Thunk>, String> {
         let node = self.graph.node(node);
-        match &node.held {
+        match &node.thunk {
             Some(thunk) => Ok(thunk.clone()),
             None => shared.thunk(&node.name).map(Arc::new),
         }
     }
 
+    /// Keeps a thunk for when it is reduced, if there is room: it need not be read from the store again then.
+    fn keep(&mut self, id: NodeId, thunk: Arc<Thunk>) {
+        let node = self.graph.node_mut(id);
+        if let Some(room) = self.room.checked_sub(node.name.len())
+            && node.thunk.is_none()
+        {
+            node.thunk = Some(thunk);
+            self.room = room;
+        }
+    }
+
+    /// The thunk that was kept or handed in, which is not needed here any more.
+    fn take(&mut self, id: NodeId) -> Option<Arc<Thunk>> {
+        let node = self.graph.node_mut(id);
+        let thunk = node.thunk.take()?;
+        if !node.handed {
+            self.room += node.name.len();
+        }
+        Some(thunk)
+    }
+
     fn expand(&mut self, shared: &Shared, id: NodeId) -> Option<Want> {
         let scanned = self.load(shared, id).and_then(|thunk| {
-            let plain = self.options.plain && self.graph.node(id).held.is_some();
+            let plain = self.options.plain && self.graph.node(id).handed;
             let scan = match plain {
                 true => None,
                 false => Some(shared.scanner.scan(&shared.store, &thunk.root)?),
@@ -273,6 +304,7 @@ impl Request {
         self.graph.set_cost(id, cost_us);
         match scan {
             Some(scan) if !scan.thunks.is_empty() => {
+                self.keep(id, thunk);
                 let needed = scan.thunks.iter().copied();
                 self.wait_for(id, needed);
                 None
@@ -315,7 +347,9 @@ impl Request {
         let state = &mut self.graph.node_mut(id).state;
         match std::mem::replace(state, State::Waiting) {
             State::Waiting => {
-                let reduced = self.load(shared, id).and_then(|thunk| {
+                let kept = self.take(id);
+                let thunk = kept.map_or_else(|| self.load(shared, id), Ok);
+                let reduced = thunk.and_then(|thunk| {
                     let graph = &self.graph;
                     let leaf = |output: &OutputName| made_leaf(shared, graph, output);
                     let (store, scanner) = (&shared.store, &shared.scanner);
@@ -428,8 +462,8 @@ impl Request {
             }
             let (name, forced) = (node.name, Arc::new(forced));
             node.state = State::Settled(forced.clone());
-            node.held = None;
             let dependents = std::mem::take(&mut node.dependents);
+            self.take(id);
             self.unsettled -= 1;
             let made = forced.record().is_some();
             if !made && !self.options.keep_going {
@@ -448,15 +482,26 @@ impl Request {
         }
     }
 
-    fn tell(&self, event: Event) {
+    fn tell(&mut self, event: Event) {
         if self.watched {
-            // A caller that went away need not be told.
-            let _ = self.reply.send(Report::Progress(Progress {
+            self.news.push(Progress {
                 known: self.graph.len(),
                 settled: self.graph.len() - self.unsettled,
                 running: self.started,
                 event,
-            }));
+            });
+        }
+    }
+
+    pub fn has_news(&self) -> bool {
+        !self.news.is_empty()
+    }
+
+    /// Tells the caller what happened.
+    pub fn pass_news_on(&mut self) {
+        if self.has_news() {
+            // A caller that went away need not be told.
+            let _ = self.reply.send(Report::Progress(std::mem::take(&mut self.news)));
         }
     }
 }

@@ -1,15 +1,19 @@
 //! Which thunks a tree waits for, and how large it is. Knows not what becomes of them.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use gg_store::LocalStore;
-use gg_thunk::{Node, ObjectName, ThunkName, TreeName};
+use gg_thunk::{Node, ObjectName, ThunkName, Tree, TreeName};
+
+use crate::shared::lock;
 
 /// Deeper than any path Linux can open in one call.
 pub(crate) const MAX_DEPTH: usize = 2048;
 /// Trees that are remembered, at some 100 bytes each.
 const MAX_REMEMBERED: usize = 1 << 19;
+/// Bytes of trees, as they are encoded, that are kept until they are reduced.
+const MAX_UNREDUCED: u64 = 16 << 20;
 
 /// What is in a tree, all levels together.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,6 +28,14 @@ pub(crate) struct Scan {
 #[derive(Default)]
 pub(crate) struct Scanner {
     known: Mutex<HashMap<TreeName, Arc<Scan>>>,
+    unreduced: Mutex<Unreduced>,
+}
+
+/// Trees that wait for thunks: each will be wanted once more.
+#[derive(Default)]
+struct Unreduced {
+    trees: HashMap<TreeName, Tree>,
+    bytes: u64,
 }
 
 impl Scanner {
@@ -33,7 +45,7 @@ impl Scanner {
     }
 
     fn scan_at(&self, store: &LocalStore, name: &TreeName, depth: usize) -> Result<Arc<Scan>, String> {
-        if let Some(scan) = self.lock().get(name) {
+        if let Some(scan) = lock(&self.known).get(name) {
             return Ok(scan.clone());
         }
         let tree = load(store, name, depth)?;
@@ -56,7 +68,15 @@ impl Scanner {
             }
         }
         let scan = Arc::new(Scan { thunks: thunks.into_iter().collect(), bytes });
-        let mut known = self.lock();
+        if !scan.thunks.is_empty() {
+            let mut unreduced = lock(&self.unreduced);
+            if unreduced.bytes > MAX_UNREDUCED {
+                *unreduced = Unreduced::default();
+            }
+            unreduced.bytes += name.value().len();
+            unreduced.trees.insert(*name, tree);
+        }
+        let mut known = lock(&self.known);
         if known.len() >= MAX_REMEMBERED {
             known.clear();
         }
@@ -64,13 +84,20 @@ impl Scanner {
         Ok(scan)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TreeName, Arc<Scan>>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A tree that is to be reduced.
+    pub fn take(&self, store: &LocalStore, name: &TreeName, depth: usize) -> Result<Tree, String> {
+        let mut unreduced = lock(&self.unreduced);
+        if let Some(tree) = unreduced.trees.remove(name) {
+            unreduced.bytes = unreduced.bytes.saturating_sub(name.value().len());
+            return Ok(tree);
+        }
+        drop(unreduced);
+        load(store, name, depth)
     }
 }
 
 /// Reads a tree that has to be there.
-pub(crate) fn load(store: &LocalStore, name: &TreeName, depth: usize) -> Result<gg_thunk::Tree, String> {
+fn load(store: &LocalStore, name: &TreeName, depth: usize) -> Result<Tree, String> {
     if depth > MAX_DEPTH {
         return Err(format!("{name} lies more than {MAX_DEPTH} directories deep"));
     }

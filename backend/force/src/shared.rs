@@ -1,23 +1,14 @@
 //! What callers, the dispatcher and the recorder share.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gg_store::{LocalStore, Memo};
 use gg_thunk::{Thunk, ThunkName};
 
 use crate::counters::Counters;
-use crate::engine::JobId;
 use crate::history::History;
 use crate::recall::{Remembered, recall};
 use crate::scan::Scanner;
-
-/// What has to be known of a job when it comes back.
-pub(crate) struct Ticket {
-    pub name: ThunkName,
-    pub thunk: Arc<Thunk>,
-    pub engine: Arc<str>,
-}
 
 /// Shared state; no lock is held while another is taken.
 pub(crate) struct Shared {
@@ -26,7 +17,6 @@ pub(crate) struct Shared {
     pub scanner: Scanner,
     pub history: Mutex<History>,
     pub counters: Mutex<Counters>,
-    pub tickets: Mutex<HashMap<JobId, Ticket>>,
 }
 
 impl Shared {

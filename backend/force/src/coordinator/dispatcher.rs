@@ -3,21 +3,27 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::time::{Duration, Instant};
 
 use gg_thunk::{Thunk, ThunkName, TreeName};
 
-use crate::engine::{Engine, Finished, Job, JobId};
+use crate::engine::{Done, Engine, Finished, Job, JobId};
 use crate::graph::NodeId;
 use crate::history::Kind;
 use crate::outcome::Outcome;
 use crate::queue::{Queue, Urgency};
-use crate::recorder::{Ran, forget};
+use crate::recorder::{Ran, Recording, Ticket, record};
 use crate::request::{Request, Want};
-use crate::shared::{Shared, Ticket, lock};
+use crate::shared::{Shared, lock};
 
 /// Tasks of one request that are done before messages are looked at again.
 const TASKS_PER_TURN: usize = 64;
+
+/// Runs whose thunks are kept while they wait though they are in the store.
+const HELD: usize = 1024;
+/// How long callers are not told what happened, at most.
+const MOMENT: Duration = Duration::from_millis(2);
 
 /// Which request is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,7 +33,13 @@ pub(crate) struct RequestId(pub u64);
 pub(crate) enum Message {
     Begin(RequestId, Box<Request>),
     Cancel(RequestId),
-    Ran { job: JobId, ran: Ran },
+    /// An engine has handed a job back.
+    Finished(Finished),
+    /// That was recorded.
+    Ran {
+        job: JobId,
+        ran: Ran,
+    },
     Stop,
 }
 
@@ -57,10 +69,21 @@ struct Run {
     reasons: Vec<String>,
 }
 
-/// A job that an engine has; `run` is `None` when nobody waits for it any more.
+/// A job that an engine has or that is being recorded.
 struct Assigned {
     seat: usize,
+    /// `None` when nobody waits for it any more.
     run: Option<ThunkName>,
+    /// While an engine has it.
+    ticket: Option<Ticket>,
+}
+
+/// What the thread does next.
+enum Next {
+    Message(Message),
+    Turn,
+    News,
+    Nobody,
 }
 
 /// The state of the thread.
@@ -68,13 +91,16 @@ pub(crate) struct Dispatcher {
     shared: Arc<Shared>,
     seats: Vec<Seat>,
     inbox: Receiver<Message>,
-    done: Sender<Finished>,
+    done: Done,
+    recorder: Sender<Recording>,
     requests: HashMap<RequestId, Request>,
     /// Requests with tasks, in turn.
     turns: VecDeque<RequestId>,
     runs: HashMap<ThunkName, Run>,
     queue: Queue,
     jobs: HashMap<JobId, Assigned>,
+    /// When those that watch are told, if there is anything to tell.
+    tell_at: Option<Instant>,
 }
 
 impl Dispatcher {
@@ -82,7 +108,8 @@ impl Dispatcher {
         shared: Arc<Shared>,
         engines: Vec<Arc<dyn Engine>>,
         inbox: Receiver<Message>,
-        done: Sender<Finished>,
+        done: Done,
+        recorder: Sender<Recording>,
     ) -> Dispatcher {
         let seat = |engine: Arc<dyn Engine>| Seat { name: Arc::from(engine.name()), engine, busy: 0 };
         Dispatcher {
@@ -90,26 +117,30 @@ impl Dispatcher {
             seats: engines.into_iter().map(seat).collect(),
             inbox,
             done,
+            recorder,
             requests: HashMap::new(),
             turns: VecDeque::new(),
             runs: HashMap::new(),
             queue: Queue::default(),
             jobs: HashMap::new(),
+            tell_at: None,
         }
     }
 
     /// Works until it is told to stop, or nobody is left to tell it.
     pub fn run(mut self) {
         loop {
-            let message = match self.turns.is_empty() {
-                true => self.inbox.recv().ok(),
-                false => match self.inbox.try_recv() {
-                    Err(TryRecvError::Empty) => {
-                        self.take_turn();
-                        continue;
-                    }
-                    other => other.ok(),
-                },
+            let message = match self.next() {
+                Next::Message(message) => Some(message),
+                Next::Turn => {
+                    self.take_turn();
+                    continue;
+                }
+                Next::News => {
+                    self.requests.values_mut().for_each(Request::pass_news_on);
+                    continue;
+                }
+                Next::Nobody => None,
             };
             match message {
                 Some(Message::Begin(id, request)) => {
@@ -117,10 +148,40 @@ impl Dispatcher {
                     self.look_after(id);
                 }
                 Some(Message::Cancel(id)) => self.cancel(id),
+                Some(Message::Finished(finished)) => self.finished(finished),
                 Some(Message::Ran { job, ran }) => self.ran(job, ran),
                 Some(Message::Stop) | None => return self.stop(),
             }
         }
+    }
+
+    /// What to do next. Callers that watch are told what has gathered when there is nothing else to do for a moment, or
+    /// when a moment has passed: to wake them for each event would cost as much as the event.
+    fn next(&mut self) -> Next {
+        let news = self.requests.values().any(Request::has_news);
+        let told_at = news.then(|| *self.tell_at.get_or_insert_with(|| Instant::now() + MOMENT));
+        if told_at.is_some_and(|at| at <= Instant::now()) {
+            self.tell_at = None;
+            return Next::News;
+        }
+        if !self.turns.is_empty() {
+            return match self.inbox.try_recv() {
+                Ok(message) => Next::Message(message),
+                Err(TryRecvError::Empty) => Next::Turn,
+                Err(TryRecvError::Disconnected) => Next::Nobody,
+            };
+        }
+        let message = match told_at {
+            Some(at) => match self.inbox.recv_timeout(at.saturating_duration_since(Instant::now())) {
+                Err(RecvTimeoutError::Timeout) => {
+                    self.tell_at = None;
+                    return Next::News;
+                }
+                other => other.ok(),
+            },
+            None => self.inbox.recv().ok(),
+        };
+        message.map_or(Next::Nobody, Next::Message)
     }
 
     /// Does some tasks of the request whose turn it is.
@@ -182,7 +243,8 @@ impl Dispatcher {
         };
         let urgency = Urgency { priority: request.options().priority, path_us: want.path_us };
         let original = request.name(want.node);
-        let source = match request.holds(want.node) {
+        let held = request.holds(want.node) || self.runs.len() < HELD;
+        let source = match held {
             true => Source::Held(want.thunk.clone()),
             false => Source::Stored { original, root: want.thunk.root },
         };
@@ -270,27 +332,45 @@ impl Dispatcher {
         run.job = Some(id);
         let seat = &mut self.seats[place];
         seat.busy += 1;
-        let assigned = Assigned { seat: place, run: Some(name) };
-        self.jobs.insert(id, assigned);
+        let ticket = Ticket { name, thunk: thunk.clone(), engine: seat.name.clone() };
+        self.jobs.insert(id, Assigned { seat: place, run: Some(name), ticket: Some(ticket) });
         for (request, node) in &run.waiters {
             if let Some(request) = self.requests.get_mut(request) {
                 request.begun(*node, &seat.name);
             }
         }
-        let ticket = Ticket { name, thunk: thunk.clone(), engine: seat.name.clone() };
-        lock(&self.shared.tickets).insert(id, ticket);
         let engine = seat.engine.clone();
         engine.submit(Job { id, name, thunk }, self.done.clone());
     }
 
-    /// An engine has handed a job back.
+    /// An engine has handed a job back. It is recorded at once where nothing else is to be done meanwhile: that spares
+    /// a chain of thunks two changes of thread each.
+    fn finished(&mut self, Finished { id: job, evidence }: Finished) {
+        let alone = self.jobs.len() == 1 && self.turns.is_empty();
+        let Some(assigned) = self.jobs.get_mut(&job) else {
+            return;
+        };
+        let Some(ticket) = assigned.ticket.take() else {
+            return;
+        };
+        self.seats[assigned.seat].busy -= 1;
+        if alone {
+            let ran = record(&self.shared, &ticket, evidence);
+            return self.ran(job, ran);
+        }
+        if self.recorder.send(Recording { job, ticket, evidence }).is_err() {
+            let why = "what it gave could not be recorded".to_owned();
+            return self.ran(job, Ran::Failed(Outcome::CouldNotRun(why)));
+        }
+        self.give_out();
+    }
+
+    /// What an engine handed back was recorded.
     fn ran(&mut self, job: JobId, ran: Ran) {
         let Some(assigned) = self.jobs.remove(&job) else {
             return;
         };
-        let seat = &mut self.seats[assigned.seat];
-        seat.busy -= 1;
-        let engine = seat.name.clone();
+        let engine = self.seats[assigned.seat].name.clone();
         if let Some(name) = assigned.run {
             match ran {
                 Ran::Broken(why) => self.pass_on(name, assigned.seat, &engine, &why),
@@ -380,7 +460,6 @@ impl Dispatcher {
     fn stop(mut self) {
         for (job, assigned) in &self.jobs {
             self.seats[assigned.seat].engine.cancel(*job);
-            forget(&self.shared, *job);
         }
         for (_, request) in self.requests.drain() {
             request.answer();

@@ -2,7 +2,6 @@
 //! made is the slot's affair.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -10,7 +9,7 @@ use gg_exec::{Evidence, RootKind, Slot, SlotOptions};
 use gg_store::LocalStore;
 use gg_thunk::Thunk;
 
-use crate::engine::{Engine, Finished, Job, JobId};
+use crate::engine::{Done, Engine, Finished, Job, JobId};
 use crate::shared::lock;
 
 /// Runs thunks in private roots on this machine.
@@ -28,7 +27,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Work {
-    waiting: VecDeque<(Job, Sender<Finished>)>,
+    waiting: VecDeque<(Job, Done)>,
     running: HashMap<JobId, gg_exec::Cancel>,
     stopping: bool,
 }
@@ -58,7 +57,7 @@ impl Engine for LocalEngine {
         self.threads.len()
     }
 
-    fn submit(&self, job: Job, done: Sender<Finished>) {
+    fn submit(&self, job: Job, done: Done) {
         lock(&self.shared.work).waiting.push_back((job, done));
         self.shared.wake.notify_one();
     }
@@ -67,8 +66,7 @@ impl Engine for LocalEngine {
         let mut work = lock(&self.shared.work);
         if let Some(place) = work.waiting.iter().position(|(job, _)| job.id == id) {
             if let Some((_, done)) = work.waiting.remove(place) {
-                // A coordinator that is gone needs no answer.
-                let _ = done.send(Finished { id, evidence: Evidence::not_run(RootKind::Native, "cancelled") });
+                done.send(Finished { id, evidence: Evidence::not_run(RootKind::Native, "cancelled") });
             }
         } else if let Some(cancel) = work.running.get(&id) {
             cancel.cancel();
@@ -103,12 +101,11 @@ impl Shared {
                 Err(error) => Evidence::not_run(RootKind::Native, format!("no way to cancel it: {error}")),
             };
             lock(&self.work).running.remove(&job.id);
-            // A coordinator that is gone needs no answer.
-            let _ = done.send(Finished { id: job.id, evidence });
+            done.send(Finished { id: job.id, evidence });
         }
     }
 
-    fn next(&self) -> Option<(Job, std::io::Result<gg_exec::Cancel>, Sender<Finished>)> {
+    fn next(&self) -> Option<(Job, std::io::Result<gg_exec::Cancel>, Done)> {
         let mut work = lock(&self.work);
         loop {
             if work.stopping {

@@ -122,7 +122,7 @@ impl gg_force::Engine for Refuses {
     fn slots(&self) -> usize {
         self.0.slots()
     }
-    fn submit(&self, job: gg_force::Job, done: std::sync::mpsc::Sender<gg_force::Finished>) {
+    fn submit(&self, job: gg_force::Job, done: gg_force::Done) {
         let evidence = gg_exec::Evidence {
             exit: Err("refused".to_owned()),
             failed_step: None,
@@ -134,7 +134,7 @@ impl gg_force::Engine for Refuses {
             kind: gg_exec::RootKind::Native,
             left_out: Vec::new(),
         };
-        done.send(gg_force::Finished { id: job.id, evidence }).unwrap();
+        done.send(gg_force::Finished { id: job.id, evidence });
     }
     fn cancel(&self, _: gg_force::JobId) {}
 }

@@ -1,11 +1,10 @@
 //! A store in a temporary directory, an engine without processes, and thunks for it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex};
 
 use gg_exec::{Evidence, Exit, Made, RootKind, Usage};
-use gg_force::{Coordinator, CoordinatorOptions, Engine, Finished, ForceOptions, Job, JobId};
+use gg_force::{Coordinator, CoordinatorOptions, Done, Engine, Finished, ForceOptions, Job, JobId};
 use gg_store::{LocalStore, Memo, Store as _};
 use gg_thunk::{FileNode, Node, ObjectName, Output, OutputName, Step, Tag, Thunk, ThunkName, Tree, Writes};
 
@@ -153,7 +152,7 @@ pub struct FakeEngine {
 #[derive(Default)]
 struct State {
     holding: bool,
-    held: Vec<(Job, Sender<Finished>)>,
+    held: Vec<(Job, Done)>,
     runs: HashMap<ThunkName, usize>,
     order: Vec<String>,
     cancelled: Vec<JobId>,
@@ -209,7 +208,7 @@ impl FakeEngine {
         self.state.lock().unwrap().order.clone()
     }
 
-    fn run(&self, job: &Job, done: &Sender<Finished>) {
+    fn run(&self, job: &Job, done: &Done) {
         let argv: Vec<_> = job.thunk.steps[0].argv.iter().map(|arg| String::from_utf8_lossy(arg)).collect();
         {
             let mut state = self.state.lock().unwrap();
@@ -217,7 +216,7 @@ impl FakeEngine {
             state.order.push(argv[1].clone().into_owned());
         }
         let evidence = self.evidence(&job.thunk, &argv[0], &argv[1]);
-        done.send(Finished { id: job.id, evidence }).unwrap();
+        done.send(Finished { id: job.id, evidence });
     }
 
     fn evidence(&self, thunk: &Thunk, op: &str, arg: &str) -> Evidence {
@@ -290,7 +289,7 @@ impl Engine for FakeEngine {
         self.slots
     }
 
-    fn submit(&self, job: Job, done: Sender<Finished>) {
+    fn submit(&self, job: Job, done: Done) {
         {
             let mut state = self.state.lock().unwrap();
             if state.holding {
@@ -310,7 +309,7 @@ impl Engine for FakeEngine {
             let mut evidence = self.evidence(&job.thunk, "broken", "");
             evidence.exit = Ok(Exit::Signal(9));
             // The coordinator may be going away.
-            let _ = done.send(Finished { id, evidence });
+            done.send(Finished { id, evidence });
         }
         self.changed.notify_all();
     }
