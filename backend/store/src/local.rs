@@ -129,7 +129,7 @@ impl LocalStore {
             })?;
             return self.put(&whole);
         }
-        let mut temp = Temp::create(&self.0.layout.tmp)?;
+        let mut temp = Temp::create(&self.0.layout.tmp, OBJECT_MODE)?;
         let mut hasher = NameHasher::new();
         read_pieces(file, src, |piece| {
             hasher.update(piece);
@@ -138,7 +138,7 @@ impl LocalStore {
         let name = hasher.value_name();
         let key = self.value_key(&name);
         if !self.present(&key)? {
-            temp.place(&key.path, OBJECT_MODE)?;
+            temp.place(&key.path)?;
             // What it is renamed to is what was hashed on its way there.
             let identity = Identity::of(&fs::symlink_metadata(&key.path).at(&key.path)?);
             self.vouch([Vouched { name, identity }]);
@@ -259,9 +259,9 @@ impl LocalStore {
         if self.present(key)? {
             return Ok(());
         }
-        let mut temp = Temp::create(&self.0.layout.tmp)?;
+        let mut temp = Temp::create(&self.0.layout.tmp, OBJECT_MODE)?;
         temp.file.write_all(bytes).at(&temp.path)?;
-        temp.place(&key.path, OBJECT_MODE)
+        temp.place(&key.path)
     }
 
     fn get_bytes(&self, key: &Key) -> Result<Option<Vec<u8>>> {

@@ -52,9 +52,9 @@ impl Memo {
         let path = self.store.layout().memo_file(thunk);
         let text =
             record.encode(thunk).map_err(|e| StoreError::Io { path: path.clone(), source: io::Error::from(e) })?;
-        let mut temp = Temp::create(&self.store.layout().tmp)?;
+        let mut temp = Temp::create(&self.store.layout().tmp, 0o644)?;
         temp.file.write_all(&text).at(&temp.path)?;
-        temp.place(&path, 0o644)
+        temp.place(&path)
     }
 
     /// Forgets what forcing this reduced thunk gave.

@@ -93,9 +93,9 @@ impl LocalStore {
     /// Lets a file that has just been hashed stand for its content.
     pub(crate) fn pin(&self, name: &ValueName, path: &Path, identity: Identity) -> Result<()> {
         let pin = Pin { path: path.to_owned(), identity };
-        let mut temp = Temp::create(&self.layout().tmp)?;
+        let mut temp = Temp::create(&self.layout().tmp, 0o444)?;
         temp.file.write_all(&pin.encode()).at(&temp.path)?;
-        temp.place(&self.layout().pin_file(name), 0o444)?;
+        temp.place(&self.layout().pin_file(name))?;
         self.pins().0.lock().unwrap_or_else(PoisonError::into_inner).insert(*name, pin);
         Ok(())
     }

@@ -21,28 +21,33 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct Temp {
     pub(crate) file: File,
     pub(crate) path: PathBuf,
+    mode: u32,
     placed: bool,
 }
 
 impl Temp {
-    pub(crate) fn create(dir: &Path) -> Result<Temp> {
+    /// A new file in this directory that is to have this mode when it is placed.
+    pub(crate) fn create(dir: &Path, mode: u32) -> Result<Temp> {
         let owner = owner::current();
         loop {
             let path = dir.join(format!("{owner}-{}", COUNTER.fetch_add(1, Ordering::Relaxed)));
-            let made = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
+            let made = OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(&path);
             match made {
                 // What a process of the same name left behind, where /proc tells nothing.
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
                 made => {
-                    return Ok(Temp { file: made.at(&path)?, path, placed: false });
+                    return Ok(Temp { file: made.at(&path)?, path, mode, placed: false });
                 }
             }
         }
     }
 
     /// Gives the file its mode and its name, over whatever has that name. Makes the name's directory if need be.
-    pub(crate) fn place(mut self, to: &Path, mode: u32) -> Result<()> {
-        self.file.set_permissions(Permissions::from_mode(mode)).at(&self.path)?;
+    pub(crate) fn place(mut self, to: &Path) -> Result<()> {
+        // It was made with its mode, but for what the umask took away.
+        if self.file.metadata().at(&self.path)?.permissions().mode() & 0o7777 != self.mode {
+            self.file.set_permissions(Permissions::from_mode(self.mode)).at(&self.path)?;
+        }
         let mut moved = fs::rename(&self.path, to);
         if let Err(e) = &moved
             && e.kind() == io::ErrorKind::NotFound
@@ -95,7 +100,7 @@ mod tests {
     #[test]
     fn what_is_dropped_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        drop(Temp::create(dir.path()).unwrap());
+        drop(Temp::create(dir.path(), 0o600).unwrap());
         assert_eq!(layout::entries(dir.path()).unwrap(), Vec::<PathBuf>::new());
     }
 
@@ -103,14 +108,14 @@ mod tests {
     fn placing_makes_the_directory_and_sets_the_mode() {
         let dir = tempfile::tempdir().unwrap();
         let to = dir.path().join("ab/name");
-        Temp::create(dir.path()).unwrap().place(&to, 0o444).unwrap();
-        assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o7777, 0o444);
+        Temp::create(dir.path(), 0o466).unwrap().place(&to).unwrap();
+        assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o7777, 0o466);
     }
 
     #[test]
     fn sweeping_leaves_the_living_and_the_unknown() {
         let dir = tempfile::tempdir().unwrap();
-        let mine = Temp::create(dir.path()).unwrap();
+        let mine = Temp::create(dir.path(), 0o600).unwrap();
         let foreign = dir.path().join("1-1-1-abcdef01-0");
         let old = dir.path().join("1-1-1-abcdef01-1");
         fs::write(&foreign, "").unwrap();

@@ -113,9 +113,9 @@ impl Log {
         for entry in live {
             bytes.extend_from_slice(&encode(entry));
         }
-        let mut temp = Temp::create(&self.tmp)?;
+        let mut temp = Temp::create(&self.tmp, 0o644)?;
         temp.file.write_all(&bytes).at(&temp.path)?;
-        temp.place(&self.path, 0o644)?;
+        temp.place(&self.path)?;
         self.open = None;
         self.opened()?.offset = bytes.len() as u64;
         Ok(())
