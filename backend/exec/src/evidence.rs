@@ -50,6 +50,10 @@ pub struct Usage {
     pub wall_us: u64,
     /// The most memory that one of them held, in KiB.
     pub max_rss_kb: u64,
+    /// Time that passed while the root was laid out, in microseconds.
+    pub layout_us: u64,
+    /// Time that passed while outputs were put into the store, in microseconds.
+    pub collect_us: u64,
 }
 
 /// An output that was made.

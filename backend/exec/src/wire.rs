@@ -189,7 +189,8 @@ impl Out {
     }
 
     pub fn usage(&mut self, usage: &Usage) {
-        for number in [usage.user_us, usage.sys_us, usage.wall_us, usage.max_rss_kb] {
+        let Usage { user_us, sys_us, wall_us, max_rss_kb, layout_us, collect_us } = *usage;
+        for number in [user_us, sys_us, wall_us, max_rss_kb, layout_us, collect_us] {
             self.number(number);
         }
     }
@@ -293,6 +294,8 @@ impl<'a> In<'a> {
             sys_us: self.number()?,
             wall_us: self.number()?,
             max_rss_kb: self.number()?,
+            layout_us: self.number()?,
+            collect_us: self.number()?,
         })
     }
 
@@ -363,7 +366,7 @@ mod tests {
             failed_step: Some(1),
             stdout: vec![0, 255, b'x'],
             stderr: b"e".repeat(100_000),
-            usage: Usage { user_us: 1, sys_us: 2, wall_us: 3, max_rss_kb: 4 },
+            usage: Usage { user_us: 1, sys_us: 2, wall_us: 3, max_rss_kb: 4, layout_us: 5, collect_us: 6 },
             outputs: BTreeMap::from([(tag("o"), made)]),
             missing: vec![tag("d")],
             kind: RootKind::OverHost,

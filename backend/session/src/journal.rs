@@ -52,6 +52,13 @@ pub(crate) struct Line {
     /// Why what was kept of the call did not serve.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anew: Option<String>,
+    /// Parts of the time: until the thunk was known, until the memo had answered, until the outputs were placed.
+    #[serde(skip_serializing_if = "zero")]
+    pub known_us: u64,
+    #[serde(skip_serializing_if = "zero")]
+    pub memo_us: u64,
+    #[serde(skip_serializing_if = "zero")]
+    pub placed_us: u64,
     /// What the model had missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub miss: Option<String>,
@@ -151,7 +158,7 @@ impl Journal {
     pub(crate) fn write_call(&self, mut line: Line, log: Log<'_>) {
         match log {
             Log::Off => return,
-            Log::Info => line.anew = None,
+            Log::Info => line = Line { anew: None, known_us: 0, memo_us: 0, placed_us: 0, ..line },
             Log::Debug => {}
             Log::File(path) => append(path, &line),
         }

@@ -345,7 +345,10 @@ impl Session {
         if let Some(why) = &self.unsealed {
             return Err(native("unsealed", why.clone()));
         }
+        let begun = Instant::now();
+        let passed = || begun.elapsed().as_micros() as u64;
         let mut known = self.known(request, caller, false)?;
+        line.known_us = passed();
         line.anew = known.anew.take();
         let standing = self.shapes.standing(&known.shape);
         if let Some(Standing::Disabled(why)) = standing {
@@ -367,11 +370,13 @@ impl Session {
         let policy = policy(request);
         let mut name = known.thunk.name();
         if let Some(record) = self.remembered(&name)? {
+            line.memo_us = passed();
             // Who remembered it may not have audited.
             if standing.is_none() && policy != AuditPolicy::Off {
                 return self.deliver_audited(request, caller, &known, &ThunkEnd::Done(&record), line);
             }
             let reply = self.deliver(request, caller, &known, &record)?;
+            line.placed_us = passed();
             (line.thunk, line.memo) = (true, true);
             return Ok(reply);
         }

@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use gg_store::LocalStore;
 use gg_thunk::{Thunk, Tree};
@@ -124,7 +125,9 @@ impl Server {
     }
 
     fn try_run(&mut self, thunk: &Thunk) -> Result<Outcome, ExecError> {
+        let begun = Instant::now();
         let entry = self.root.prepare(thunk)?;
+        let layout_us = micros(begun);
         let shown = || "cannot start a runner".to_owned();
         let (result, theirs) = Packets::pair().doing(shown)?;
         let stdout = file::memory_file(c"gg-stdout").doing(shown)?;
@@ -153,6 +156,7 @@ impl Server {
         if evidence.exit.is_ok() && !self.root.still_holds(&entry)? {
             evidence = Evidence::not_run(self.root.kind(), "a file of the system's changed while it was used");
         }
+        evidence.usage.layout_us = layout_us;
         evidence.stdout = contents(stdout).doing(|| "cannot read standard output".to_owned())?;
         evidence.stderr = contents(stderr).doing(|| "cannot read standard error".to_owned())?;
         Ok(Outcome::Ended(evidence))
@@ -196,6 +200,7 @@ impl Server {
 
     /// Puts an output into the store.
     fn collect(&self, thunk: &Thunk, index: usize, open: OwnedFd, evidence: &mut Evidence) -> Result<(), ExecError> {
+        let begun = Instant::now();
         let file = File::from(open);
         let metadata = file.metadata().doing(|| "cannot look at an output".to_owned())?;
         let Some(output) = thunk.outputs.get(index).filter(|_| metadata.is_file()) else {
@@ -204,6 +209,7 @@ impl Server {
         };
         let made = Made { name: self.store.put_open_file(&file)?, mode: metadata.permissions().mode() & 0o7777 };
         evidence.outputs.insert(output.tag.clone(), made);
+        evidence.usage.collect_us += micros(begun);
         Ok(())
     }
 
@@ -225,7 +231,7 @@ fn miss(thunk: &Thunk, index: usize, evidence: &mut Evidence) {
 fn end(evidence: &mut Evidence, exit: Result<crate::status::Exit, String>, failed_step: Option<usize>, usage: Usage) {
     evidence.exit = exit;
     evidence.failed_step = failed_step;
-    evidence.usage = usage;
+    evidence.usage = Usage { collect_us: evidence.usage.collect_us, ..usage };
     if evidence.exit.is_err() {
         evidence.outputs.clear();
         evidence.missing.clear();
@@ -238,6 +244,10 @@ fn stop(runner: libc::pid_t, entry: &Entry) {
     if entry.namespaces() == 0 {
         process::kill(-runner);
     }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 fn contents(memory: OwnedFd) -> io::Result<Vec<u8>> {

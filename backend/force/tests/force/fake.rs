@@ -225,7 +225,7 @@ impl FakeEngine {
             failed_step: None,
             stdout: Vec::new(),
             stderr: format!("{op}\n").into_bytes(),
-            usage: Usage { user_us: 1, sys_us: 1, wall_us: 1_000, max_rss_kb: 1 },
+            usage: Usage { user_us: 1, sys_us: 1, wall_us: 1_000, max_rss_kb: 1, ..Usage::default() },
             outputs: BTreeMap::new(),
             missing: Vec::new(),
             kind: RootKind::Namespaces,
