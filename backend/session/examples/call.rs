@@ -2,7 +2,7 @@
 //! remembered, and prints the medians of the parts, as `name TAB seconds`.
 //!
 //! The whole is a process of the shim from its start to its end. The start of a shim is one that prints its help. The round
-//! trip is a call made from here, without the time that the session says it took; the session's parts are in its log.
+//! trip is a call made from here, without the time that the session says it took; the parts of that are in its log.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -61,7 +61,7 @@ fn measure(shim: &Path, rounds: usize, args: &[String], log: &Path) -> Result<Ve
         Client::connect(&socket)?.call(&request)?;
     }
     let (mut whole, mut start, mut trip) = (Vec::new(), Vec::new(), Vec::new());
-    let [mut known, mut memo, mut placed, mut rest] = [const { Vec::new() }; 4];
+    let [mut known, mut memo, mut placed] = [const { Vec::new() }; 3];
     for _ in 0..rounds {
         whole.push(called(args)?);
         let mut help = Command::new(&started);
@@ -83,16 +83,14 @@ fn measure(shim: &Path, rounds: usize, args: &[String], log: &Path) -> Result<Ve
         known.push(us(line.known_us));
         memo.push(us(line.memo_us - line.known_us));
         placed.push(us(line.placed_us - line.memo_us));
-        rest.push(us(line.wall_us - line.placed_us));
     }
     Ok(vec![
         ("whole", whole),
         ("start and end of a shim", start),
-        ("protocol", trip),
+        ("protocol and log", trip),
         ("look-ups", known),
         ("memo", memo),
         ("outputs placed", placed),
-        ("log", rest),
     ])
 }
 

@@ -85,7 +85,7 @@ pub(crate) fn put_beside(content: &mut Content<'_>, path: &Path, mode: u32, time
     let whole =
         filled.and_then(|()| file.set_permissions(Permissions::from_mode(mode))).and_then(|()| file.set_times(times));
     match whole {
-        Ok(()) => rename(&beside, path),
+        Ok(()) => supplant(&beside, path),
         Err(e) => {
             let _ = std::fs::remove_file(&beside);
             Err(e)
@@ -109,7 +109,7 @@ fn replace(object: &mut Content<'_>, path: &Path, mode: u32) -> io::Result<()> {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
             let beside = beside(path)?;
             new.link(&beside)?;
-            rename(&beside, path)
+            supplant(&beside, path)
         }
         linked => linked,
     }
@@ -126,6 +126,23 @@ fn replace_by_rename(object: &mut Content<'_>, path: &Path, mode: u32) -> io::Re
             let _ = std::fs::remove_file(&beside);
             Err(e)
         }
+    }
+}
+
+/// Takes the name of another file. The two change their names and the old one goes, as ext4 waits for the disk when a file is
+/// renamed over another one.
+fn supplant(new: &Path, path: &Path) -> io::Result<()> {
+    let is_dir = path.symlink_metadata().is_ok_and(|old| old.is_dir());
+    if is_dir || sys::exchange(new, path).is_err() {
+        return rename(new, path);
+    }
+    match std::fs::remove_file(new) {
+        // Something else stood there by then.
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            sys::exchange(new, path)?;
+            rename(new, path)
+        }
+        _ => Ok(()),
     }
 }
 
@@ -228,6 +245,9 @@ mod tests {
             fs::remove_file(dir.join("second")).unwrap();
             fs::remove_file(&out).unwrap();
             assert!(way(&mut object, &dir.join("absent/out"), 0o644).is_err());
+            fs::create_dir(&out).unwrap();
+            assert!(way(&mut object, &out, 0o644).is_err());
+            fs::remove_dir(&out).unwrap();
         }
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 2, "nothing is left but object and other");
         fs::remove_dir_all(dir).unwrap();

@@ -130,6 +130,18 @@ pub(crate) fn link_unnamed(file: &File, path: &Path) -> io::Result<()> {
     }
 }
 
+/// Two files change their names.
+pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    let one = CString::new(one.as_os_str().as_bytes())?;
+    let other = CString::new(other.as_os_str().as_bytes())?;
+    let here = libc::AT_FDCWD;
+    // SAFETY: both strings end with a NUL and live until the call returns.
+    match unsafe { libc::renameat2(here, one.as_ptr(), here, other.as_ptr(), libc::RENAME_EXCHANGE) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Makes sure that so many bytes from the file's start can be written; the file stays as it is. Where the file system
 /// cannot tell, nothing is known.
 pub(crate) fn reserve(file: &File, length: u64) -> io::Result<()> {
