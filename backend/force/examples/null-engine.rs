@@ -1,9 +1,10 @@
 //! How fast the coordinator is by itself: a graph through an engine that does nothing.
 //!
-//! `null-engine [THUNKS [chain|fan]]` prints thunks a second without and with the memo, and the memory
-//! that the coordinator took for each. The time of writing the graph down is not counted.
+//! `null-engine [THUNKS [chain|fan]…]` prints what a thunk takes without and with the memo, and the memory that the coordinator
+//! had for each at most, as `what TAB seconds TAB bytes`. The time of writing the graph down is not counted.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -45,32 +46,40 @@ impl Engine for Null {
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let count: usize = args.next().map_or(Ok(100_000), |arg| arg.parse()).context("THUNKS is a number")?;
-    let shape = args.next().unwrap_or_else(|| "fan".to_owned());
+    let mut shapes: Vec<String> = args.collect();
+    if shapes.is_empty() {
+        shapes = vec!["chain".to_owned(), "fan".to_owned()];
+    }
+    // Removed at the end of all: a file system that has just removed many files makes new ones slowly.
     let dir = tempfile::tempdir()?;
-    let store = LocalStore::open(dir.path())?;
+    for shape in shapes {
+        measure(&dir.path().join(&shape), count, &shape)?;
+    }
+    Ok(())
+}
+
+fn measure(dir: &Path, count: usize, shape: &str) -> anyhow::Result<()> {
+    let store = LocalStore::open(dir)?;
     let made = store.put(b"made")?;
-    let roots = graph(&store, made, count, &shape)?;
+    let roots = graph(&store, made, count, shape)?;
     for pass in ["engine", "memo"] {
         let engine = Arc::new(Null { made });
         let memo = Memo::open(&store)?;
         let coordinator = Coordinator::new(store.clone(), memo, vec![engine], CoordinatorOptions::default())?;
-        let before = resident_kb()?;
+        let before = resident_bytes()?;
         let start = Instant::now();
         let mut most = 0;
         let mut last = 0;
         let forced = coordinator.force_all(&roots, ForceOptions::default(), &mut |progress| {
             if progress.settled >= last + count / 10 {
                 last = progress.settled;
-                most = most.max(resident_kb().unwrap_or(0));
+                most = most.max(resident_bytes().unwrap_or(0));
             }
         });
         let seconds = start.elapsed().as_secs_f64();
         ensure!(forced.iter().all(|forced| forced.record().is_some()), "{:?}", forced.first());
-        println!(
-            "{shape} {pass}: {:.0} thunks/s, {:.1} KiB each",
-            count as f64 / seconds,
-            most.saturating_sub(before) as f64 / count as f64
-        );
+        let bytes = most.saturating_sub(before) / count as u64;
+        println!("{shape} {pass}\t{:.9}\t{bytes}", seconds / count as f64);
     }
     Ok(())
 }
@@ -111,8 +120,8 @@ fn graph(store: &LocalStore, made: ValueName, count: usize, shape: &str) -> anyh
     Ok(roots)
 }
 
-fn resident_kb() -> anyhow::Result<u64> {
+fn resident_bytes() -> anyhow::Result<u64> {
     let text = std::fs::read_to_string("/proc/self/statm")?;
     let pages: u64 = text.split(' ').nth(1).context("statm")?.parse()?;
-    Ok(pages * 4)
+    Ok(pages * 4096)
 }
