@@ -107,7 +107,7 @@ impl LocalStore {
     /// The name of a file's content, where the file itself is to stand for it.
     pub(crate) fn name_of(&self, file: &File, src: &Path) -> Result<ValueName> {
         let mut hasher = NameHasher::new();
-        read_pieces(file, src, |piece| {
+        read_pieces(file, src, PIECE as u64, |piece| {
             hasher.update(piece);
             Ok(())
         })?;
@@ -123,7 +123,7 @@ impl LocalStore {
         }
         if meta.len() <= SMALL {
             let mut whole = Vec::with_capacity(meta.len() as usize);
-            read_pieces(file, src, |piece| {
+            read_pieces(file, src, meta.len(), |piece| {
                 whole.extend_from_slice(piece);
                 Ok(())
             })?;
@@ -131,7 +131,7 @@ impl LocalStore {
         }
         let mut temp = Temp::create(&self.0.layout.tmp, OBJECT_MODE)?;
         let mut hasher = NameHasher::new();
-        read_pieces(file, src, |piece| {
+        read_pieces(file, src, meta.len(), |piece| {
             hasher.update(piece);
             temp.file.write_all(piece).at(&temp.path)
         })?;
@@ -204,7 +204,7 @@ impl LocalStore {
             return Ok(Some(key.path));
         }
         let mut hasher = NameHasher::new();
-        read_pieces(&file, &key.path, |piece| {
+        read_pieces(&file, &key.path, key.len, |piece| {
             hasher.update(piece);
             Ok(())
         })?;
@@ -244,7 +244,7 @@ impl LocalStore {
             return Ok(false);
         };
         let mut hasher = NameHasher::new();
-        read_pieces(&file, &key.path, |piece| {
+        read_pieces(&file, &key.path, key.len, |piece| {
             hasher.update(piece);
             to.write_all(piece).at(Path::new("(the copy of an object)"))
         })?;
@@ -431,9 +431,15 @@ pub(crate) fn read_whole(file: &File, len: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Hands over a file from its beginning, in pieces.
-pub(crate) fn read_pieces(file: &File, path: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let mut piece = vec![0; PIECE];
+/// Hands over a file from its beginning, in pieces. So much is in it, as far as is known.
+pub(crate) fn read_pieces(
+    file: &File,
+    path: &Path,
+    expected: u64,
+    mut take: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    // Most files are small, and clearing a large piece takes longer than hashing a small file. One more byte shows the end.
+    let mut piece = vec![0; PIECE.min(usize::try_from(expected).unwrap_or(PIECE).saturating_add(1))];
     let mut offset = 0;
     loop {
         match file.read_at(&mut piece, offset) {
@@ -441,6 +447,9 @@ pub(crate) fn read_pieces(file: &File, path: &Path, mut take: impl FnMut(&[u8]) 
             Ok(n) => {
                 take(&piece[..n])?;
                 offset += n as u64;
+                if n == piece.len() && n < PIECE {
+                    piece.resize(PIECE, 0);
+                }
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(StoreError::at(path, e)),
@@ -450,4 +459,31 @@ pub(crate) fn read_pieces(file: &File, path: &Path, mut take: impl FnMut(&[u8]) 
 
 pub(crate) fn is_absence(e: &io::Error) -> bool {
     matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_whole_however_long_it_was_thought_to_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        for len in [0, 1, 4096, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 7] {
+            let bytes: Vec<u8> = (0..len).map(|n| (n % 251) as u8).collect();
+            fs::write(&path, &bytes).unwrap();
+            let file = File::open(&path).unwrap();
+            for expected in [0, 1, len as u64, 2 * len as u64, u64::MAX] {
+                let mut read = Vec::new();
+                let taken = read_pieces(&file, &path, expected, |piece| {
+                    read.extend_from_slice(piece);
+                    Ok(())
+                });
+                taken.unwrap();
+                assert!(read == bytes, "{len} bytes, thought to be {expected}");
+            }
+            assert!(read_whole(&file, len as u64).unwrap() == bytes);
+            assert!(read_whole(&file, len as u64 + 1).unwrap() == bytes);
+        }
+    }
 }

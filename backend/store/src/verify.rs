@@ -47,7 +47,7 @@ impl LocalStore {
                 continue;
             };
             let mut hasher = NameHasher::new();
-            read_pieces(&file, &path, |piece| {
+            read_pieces(&file, &path, key.len, |piece| {
                 hasher.update(piece);
                 Ok(())
             })?;
