@@ -80,7 +80,7 @@ struct Server {
 
 /// What came of waiting for a runner.
 enum Outcome {
-    Ended(Evidence),
+    Ended(Box<Evidence>),
     OwnerGone,
 }
 
@@ -109,8 +109,10 @@ impl Server {
         let outcome = self.try_run(&nothing)?;
         let cleaned = self.clean();
         match outcome {
-            Outcome::Ended(Evidence { exit: Err(why), .. }) => Err(ExecError::Lost(why)),
-            Outcome::Ended(_) => cleaned.doing(|| "cannot clean the root".to_owned()),
+            Outcome::Ended(evidence) => match evidence.exit {
+                Err(why) => Err(ExecError::Lost(why)),
+                Ok(_) => cleaned.doing(|| "cannot clean the root".to_owned()),
+            },
             Outcome::OwnerGone => Err(ExecError::Lost("its owner is gone".to_owned())),
         }
     }
@@ -118,7 +120,7 @@ impl Server {
     /// Runs a thunk; `None` if the owner is gone.
     fn run(&mut self, thunk: &Thunk) -> Option<Evidence> {
         match self.try_run(thunk) {
-            Ok(Outcome::Ended(evidence)) => Some(evidence),
+            Ok(Outcome::Ended(evidence)) => Some(*evidence),
             Ok(Outcome::OwnerGone) => None,
             Err(e) => Some(Evidence::not_run(self.root.kind(), e)),
         }
@@ -159,7 +161,7 @@ impl Server {
         evidence.usage.layout_us = layout_us;
         evidence.stdout = contents(stdout).doing(|| "cannot read standard output".to_owned())?;
         evidence.stderr = contents(stderr).doing(|| "cannot read standard error".to_owned())?;
-        Ok(Outcome::Ended(evidence))
+        Ok(Outcome::Ended(Box::new(evidence)))
     }
 
     /// Takes what the runner reports until its last word; false if the owner is gone.

@@ -79,6 +79,7 @@ struct Assigned {
 }
 
 /// What the thread does next.
+#[expect(clippy::large_enum_variant, reason = "there is one, and not for long")]
 enum Next {
     Message(Message),
     Turn,
