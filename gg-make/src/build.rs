@@ -1,6 +1,7 @@
 //! One build: a session, the environment that leads to it, make, the summary.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,10 @@ use gg_session::real_tool::Finder;
 use crate::make_args::MakeArgs;
 use crate::options::Options;
 use crate::progress::Progress;
-use crate::say;
+use crate::{MISUSED, say};
 
+/// More often than this make is not run again for what failed after it was answered.
+const ROUNDS: usize = 100;
 /// The shell's status for a command that is not there.
 const NOT_FOUND: i32 = 127;
 
@@ -43,11 +46,8 @@ pub(crate) fn run(options: &Options, args: &[OsString]) -> End {
             return failed(&name, &watch.replace(command));
         }
     };
-    lead.guide(&mut command);
-    if let Some(audit) = &options.audit {
-        command.env("GG_AUDIT", audit);
-    }
-    let ended = progress.during(begun, || (lead.session().stats(), lead.under_way()), || watch.run(command));
+    let counts = || (lead.session().stats(), lead.under_way());
+    let ended = progress.during(begun, counts, || build(options, args, &watch, &lead));
     let end = ended.unwrap_or_else(|e| failed(&name, &e));
     let session = lead.close();
     if !options.no_summary && !read.asks {
@@ -57,6 +57,32 @@ pub(crate) fn run(options: &Options, args: &[OsString]) -> End {
         }
     }
     end
+}
+
+/// Runs make, and then what it was answered before; again, if that failed: make itself decides what follows, and says so.
+fn build(options: &Options, args: &[OsString], watch: &Watch, lead: &Lead) -> io::Result<End> {
+    let mut rounds = 0;
+    loop {
+        let (_, mut command) = make();
+        command.args(args);
+        lead.guide(&mut command);
+        if let Some(audit) = &options.audit {
+            command.env("GG_AUDIT", audit);
+        }
+        let end = watch.run(command)?;
+        rounds += 1;
+        if !options.lazy || rounds > ROUNDS || !matches!(end, End::Exit(_)) {
+            return Ok(end);
+        }
+        match lead.session().finish() {
+            Ok(true) => return Ok(end),
+            Ok(false) => {}
+            Err(e) => {
+                say(&format!("gg-make: {e}\n"));
+                return Ok(End::Exit(MISUSED));
+            }
+        }
+    }
 }
 
 /// Says why make could not be run.
@@ -105,6 +131,7 @@ fn lead(options: &Options, directory: &Path) -> Result<Lead> {
     };
     let own = std::env::current_exe().context("gg-make's own path")?;
     let own = own.parent().context("gg-make's own directory")?;
-    let opening = Opening { gg_dir, program: lead::program(own), jobs: options.jobs, lazy: None };
+    let opening =
+        Opening { gg_dir, program: lead::program(own), jobs: options.jobs, lazy: options.lazy.then(lead::streams) };
     Ok(Lead::open(&opening, own)?)
 }

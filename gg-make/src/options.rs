@@ -16,6 +16,8 @@ pub(crate) struct Options {
     pub(crate) jobs: Option<usize>,
     /// What shims are to be told of audits.
     pub(crate) audit: Option<OsString>,
+    /// Calls may be answered before their work is done.
+    pub(crate) lazy: bool,
     /// Nothing is drawn on a terminal meanwhile.
     pub(crate) no_progress: bool,
     /// Nothing is said at the end.
@@ -52,7 +54,7 @@ pub(crate) static ROWS: [Row; 10] = [
     row("engine", Some("GG_ENGINE"), "local", "where thunks run"),
     row("help", None, "", "these lines"),
     row("jobs", Some("GG_JOBS"), "N", "thunks that run at once; commands at once are make's -j"),
-    row("lazy", Some("GG_LAZY"), "no", "answers before the work is done: `gg infer make` gives them"),
+    row("lazy", Some("GG_LAZY"), "yes|no", "what nobody but make looks at is answered at once, and done at the end"),
     row("materialize", Some("GG_MATERIALIZE"), "all", "which outputs become files"),
     row("progress", Some("GG_PROGRESS"), "auto|no", "a line at the foot of the terminal, while a build goes on"),
     row("summary", Some("GG_SUMMARY"), "yes|no", "two lines on standard error at the end"),
@@ -125,8 +127,7 @@ pub(crate) fn read(args: Vec<OsString>, env: impl Fn(&str) -> Option<OsString>) 
             "summary" if matches!(text, Some("yes" | "no")) => options.no_summary = text == Some("no"),
             "engine" if text == Some("local") => {}
             "materialize" if text == Some("all") => {}
-            "lazy" if matches!(text, Some("no" | "0")) => {}
-            "lazy" => return Err(format!("{said}: lazy builds are begun by `gg infer make`")),
+            "lazy" if matches!(text, Some("" | "yes" | "no")) => options.lazy = text != Some("no"),
             "engine" | "materialize" => return wrong(&format!("there is only `{}` yet", row.value)),
             _ if row.value.is_empty() => return wrong("this option takes no value"),
             _ => return wrong(&format!("{} is expected", row.value)),
@@ -190,6 +191,7 @@ mod tests {
                 dir: Some("a b".into()),
                 jobs: Some(2),
                 audit: Some("all".into()),
+                lazy: false,
                 no_progress: true,
                 no_summary: true
             }
@@ -211,8 +213,8 @@ mod tests {
         wrong(&[], &[("GG_JOBS", "many")], &["GG_JOBS=many"]);
         wrong(&["--gg-engine=lambda"], &[], &["--gg-engine=lambda", "`local`"]);
         wrong(&["--gg-materialize=final"], &[], &["`all`"]);
-        wrong(&["--gg-lazy"], &[], &["--gg-lazy", "gg infer"]);
-        wrong(&[], &[("GG_LAZY", "yes")], &["GG_LAZY", "gg infer"]);
+        wrong(&["--gg-lazy=maybe"], &[], &["--gg-lazy=maybe", "yes|no"]);
+        wrong(&[], &[("GG_LAZY", "maybe")], &["GG_LAZY=maybe", "yes|no"]);
         wrong(&["--gg-audit=2"], &[], &["--gg-audit=2", "FRACTION"]);
         wrong(&["--gg-progress=yes"], &[], &["--gg-progress=yes", "auto|no"]);
         wrong(&["--gg-dir"], &[], &["--gg-dir=", "DIR is expected"]);

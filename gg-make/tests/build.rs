@@ -8,6 +8,8 @@ mod bench;
 mod elsewhere;
 #[path = "build/failing.rs"]
 mod failing;
+#[path = "build/lazy.rs"]
+mod lazy;
 #[path = "build/makes_own.rs"]
 mod makes_own;
 #[path = "build/options.rs"]

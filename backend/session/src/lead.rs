@@ -12,8 +12,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use gg_models::makes_thunks;
-use gg_protocol::SOCKET_VARIABLE;
 use gg_protocol::real_tool::DEFAULT_PATH;
+use gg_protocol::{FdInfo, SOCKET_VARIABLE};
 
 use crate::readers::is_reader;
 use crate::server::{self, Place, Serving};
@@ -77,6 +77,13 @@ impl Lead {
         drop(self.serving);
         self.session
     }
+}
+
+/// This process's standard output and standard error, for a session that answers before the work is done.
+#[must_use]
+pub fn streams() -> [FdInfo; 2] {
+    let [_, out, err] = gg_protocol::standard_descriptors();
+    [out, err]
 }
 
 /// This process's `PATH`, or what stands for it where there is none.

@@ -38,7 +38,7 @@ fn options_that_are_wrong_build_nothing() {
         assert!(ended.tree.get("main.o").is_none());
     };
     wrong(&["--gg-engin=local"], "--gg-engin=local; known are --gg-audit");
-    wrong(&["--gg-lazy"], "gg infer");
+    wrong(&["--gg-lazy=maybe"], "yes|no");
     wrong(&["all", "--gg-engine=lambda"], "--gg-engine=lambda");
     let help = bench.gg(&["--gg-help"]);
     assert!(help.status == Some(0) && help.stdout.contains("--gg-summary=yes|no"), "{}", help.stdout);

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use gg_session::lead::{End, Lead, Watch, die_by};
+use gg_session::lead::{End, Lead, Watch, die_by, streams};
 use gg_session::{Found, Stats};
 
 use crate::shown;
@@ -21,8 +21,7 @@ pub(crate) fn run(command: &[OsString]) -> Result<ExitCode> {
     let (name, args) = command.split_first().context("no command is given")?;
     let place = Workplace::here()?;
     let mut opening = place.opening(None)?;
-    let [_, out, err] = gg_protocol::standard_descriptors();
-    opening.lazy = Some([out, err]);
+    opening.lazy = Some(streams());
     let own = std::env::current_exe().context("gg's own path")?;
     let own = own.parent().context("gg's own directory")?.to_owned();
     let lead = Lead::open(&opening, &own)?;

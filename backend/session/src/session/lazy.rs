@@ -16,7 +16,7 @@ use gg_models::Holds;
 use gg_protocol::{FdInfo, FdKind, Reply, Request};
 use gg_thunk::{Node, ObjectName, Output, OutputName, Thunk};
 
-use super::{Known, Session, Stop, native, policy, refusal};
+use super::{Known, Late, Session, Stop, native, policy, refusal};
 use crate::issued::Issue;
 use crate::journal::Line;
 use crate::placeholders::{Held, held_by, stand_in};
@@ -225,15 +225,35 @@ impl Session {
         })
     }
 
-    /// Forces placeholders and lets what was answered for them be said; the error is what their user is told.
+    /// Makes everything real that was answered for; whether all went well since this was asked last. What failed is said by
+    /// the tools themselves, when the build is run again.
+    pub fn finish(&self) -> Result<bool, SessionError> {
+        let Some(lazy) = &self.lazy else { return Ok(true) };
+        let held: Vec<Held> = lazy.waiting().held.clone();
+        self.settle(&held, false)?;
+        Ok(!self.take_late_failure())
+    }
+
+    /// Forces placeholders; the error is what their user is told.
     fn make_real(&self, held: &[Held]) -> Result<(), String> {
-        // Some were made, replaced or removed since they were answered.
-        let held: Vec<Held> =
-            held.iter().filter(|held| self.holder(&held.path).as_ref() == Some(&held.object)).cloned().collect();
-        if held.is_empty() {
-            return Ok(());
+        let late = self.settle(held, true).map_err(|e| e.to_string())?;
+        match late.failures.first() {
+            None => Ok(()),
+            Some(failure) => {
+                Err(format!("gg: {} failed ({}); what was made of it is removed", failure.command, failure.exit))
+            }
         }
-        let late = self.force_held(&held, true, &mut |_| {}).map_err(|e| e.to_string())?;
+    }
+
+    /// Forces placeholders, as far as they still stand, and lets what was answered for them be said.
+    fn settle(&self, held: &[Held], keep_going: bool) -> Result<Late, SessionError> {
+        // Some were made, replaced or removed since they were answered.
+        let stands = |held: &&Held| self.holder(&held.path).as_ref() == Some(&held.object);
+        let held: Vec<Held> = held.iter().filter(stands).cloned().collect();
+        if held.is_empty() {
+            return Ok(Late::default());
+        }
+        let late = self.force_held(&held, keep_going, &mut |_| {})?;
         for (stdout, stderr) in &late.messages {
             // The build's own streams; that nobody can read them changes nothing.
             let _ = std::io::stdout().write_all(stdout);
@@ -244,12 +264,7 @@ impl Session {
             waiting.held.retain(|one| !held.contains(one));
             waiting.failed |= !late.failures.is_empty();
         }
-        match late.failures.first() {
-            None => Ok(()),
-            Some(failure) => {
-                Err(format!("gg: {} failed ({}); what was made of it is removed", failure.command, failure.exit))
-            }
-        }
+        Ok(late)
     }
 }
 
