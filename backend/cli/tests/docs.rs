@@ -8,6 +8,7 @@ const PAGE: &str = include_str!("../../../docs/commands/gg-cc.md");
 const SESSION: &str = concat!(
     include_str!("../../session/src/session.rs"),
     include_str!("../../session/src/session/audited.rs"),
+    include_str!("../../session/src/session/known.rs"),
     include_str!("../../session/src/session/lazy.rs")
 );
 

@@ -1,55 +1,45 @@
 //! One call, from request to reply.
 
 mod audited;
+mod doubt;
+mod found;
+mod known;
 mod late;
 mod lazy;
 
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use gg_force::{Cancel, Coordinator, Event, ForceOptions, Forced, Outcome, trace};
-use gg_models::{Holds, Inference, Input, Models, ReasonKind, Verdict};
-use gg_protocol::real_tool::{DEFAULT_PATH, Finder};
-use gg_protocol::{FdInfo, FdKind, Ran, RanStatus, Reply, Request};
+use gg_models::{Models, ReasonKind};
+use gg_protocol::{FdInfo, FdKind, Reply, Request};
 use gg_store::{DigestCache, Lease, LocalStore, Memo, Record, Store as _, StoreError};
-use gg_thunk::{OutputName, Thunk, ThunkName, ValueName};
+use gg_thunk::{OutputName, Thunk, ThunkName};
 
 use crate::audit::{self, AuditPolicy, ThunkEnd};
-use crate::calls::{Call, Calls};
+use crate::calls::Calls;
 use crate::hangup::Hangups;
-use crate::ingest::{Contents, Ingest};
+use crate::ingest::Contents;
 use crate::issued::Issued;
 use crate::journal::{Journal, Line, Log, Stats};
 use crate::place::{is_denied, place};
 use crate::shapes::{Shapes, Standing};
-use crate::world::{LiveWorld, Outputs, Recall};
+use crate::world::{Outputs, Recall};
 use crate::{SessionError, sys};
 
 pub use audited::Audited;
-pub use late::{Found, Late, LateFailure, OverHost, Unsealed};
+pub(crate) use doubt::Doubt;
+pub use found::Found;
+use known::{Known, finder, path_of, real_env};
+pub use late::{Late, LateFailure, OverHost, Unsealed};
 pub(crate) use lazy::Lazy;
-
-/// Variables that say how make or the shell was called and that no tool of a toolchain reads. They are
-/// kept from the models, so that they cannot tell one call from another.
-const UNSEEN: &[&[u8]] = &[
-    b"MAKEFLAGS",
-    b"MFLAGS",
-    b"MAKELEVEL",
-    b"MAKEOVERRIDES",
-    b"MAKE_TERMOUT",
-    b"MAKE_TERMERR",
-    b"SHLVL",
-    b"_",
-    b"OLDPWD",
-];
 
 /// The reason for which calls run natively while the disk of the `GG_DIR` is full.
 pub const STORE_FULL: &str = "store-full";
@@ -65,9 +55,6 @@ const NO_TOOL: &str = "the real tool is not on PATH";
 
 /// Messages longer than this come from the real tool: a reply has a limit.
 const MOST_MESSAGES: u64 = gg_protocol::MAX_REPLY as u64 - 4096;
-
-/// With less room than this on the store's disk, where private roots may be too, a failure is held for want of it.
-const ROOM: u64 = 64 << 20;
 
 /// Where a session works and with what.
 pub struct Options {
@@ -118,40 +105,6 @@ pub struct Session {
 pub(crate) struct Answer {
     pub reply: Reply,
     pub doubt: Option<Doubt>,
-}
-
-/// A thunk that failed, now or before, while nobody knows yet whether the real tool does too.
-pub(crate) struct Doubt {
-    tool: Vec<u8>,
-    shape: String,
-    said: String,
-    thunk: Thunk,
-    key: ValueName,
-    /// It is known from before and was not run.
-    before: bool,
-}
-
-impl Doubt {
-    fn new(request: &Request, known: Known, said: String, before: bool) -> Doubt {
-        let Known { thunk, shape, key, .. } = known;
-        Doubt { tool: request.tool.clone(), shape, said, thunk, key, before }
-    }
-}
-
-/// A call whose thunk is known.
-struct Known {
-    request: gg_models::Request,
-    thunk: Thunk,
-    shape: String,
-    /// What each of its outputs will be.
-    holds: Vec<Holds>,
-    /// Whether it changes a file that it reads.
-    in_place: bool,
-    /// What is kept of it is kept under this name.
-    key: ValueName,
-    fails: bool,
-    /// Why what is kept of it did not serve; none if it did.
-    anew: Option<String>,
 }
 
 /// What the thunk of a call is, for `gg describe` and the tests.
@@ -289,44 +242,6 @@ impl Session {
         Answer { reply, doubt }
     }
 
-    /// Takes the report of a native run that was asked for because the thunk failed.
-    pub(crate) fn reported(&self, doubt: &Doubt, ran: &Ran) {
-        match ran.status {
-            RanStatus::Exit(status) if doubt.before || status != 0 => {
-                let fails = status != 0;
-                if fails != doubt.before {
-                    // While it fails, nothing but the tool runs. What cannot be kept is found out again.
-                    let _ = self.calls.note(&doubt.key, fails);
-                }
-                return;
-            }
-            RanStatus::Exit(_) => {}
-            RanStatus::Signal(_) => return,
-        }
-        // Whatever made it fail may have passed: a full disk, a source that was being written.
-        if self.says_nothing(&doubt.key, &doubt.thunk).is_none()
-            && let Ok(Forced { outcome: Outcome::Failed { exit: trace::Exit::Code(_), .. }, .. }) =
-                self.force(&doubt.thunk, None, true)
-        {
-            let why = format!("the thunk failed where the tool does not: {}", doubt.said);
-            self.disable(&doubt.shape, &why, &String::from_utf8_lossy(&doubt.tool));
-        }
-    }
-
-    /// Why a thunk may differ from a native run that came after it though its model is right, if there is a reason: the
-    /// tool has seen other files, or the thunk a full disk.
-    fn says_nothing(&self, key: &ValueName, thunk: &Thunk) -> Option<String> {
-        let call = self.calls.get(key).filter(|call| call.thunk == thunk.name().to_string());
-        let Some(call) = call else { return Some("what its model saw is not known any more".to_owned()) };
-        let outputs: Vec<PathBuf> =
-            thunk.outputs.iter().map(|output| PathBuf::from(OsStr::from_bytes(&output.path))).collect();
-        if let Some(path) = call.evidence.changed_besides(&outputs, &|path, stat| self.contents.current(path, stat)) {
-            return Some(format!("changed meanwhile: {}", path.display()));
-        }
-        let store = self.contents.store.root();
-        sys::free_bytes(store).is_ok_and(|free| free < ROOM).then(|| format!("no room is left in {}", store.display()))
-    }
-
     /// The thunk of a call, or the reason why it has none.
     pub fn describe(&self, request: &Request) -> Result<Described, String> {
         match self.known(request, None, false) {
@@ -437,74 +352,6 @@ impl Session {
         noted.map_err(|e| StoreError::at(&self.contents.store.root().join("audit"), e).into())
     }
 
-    /// From request to thunk: by what is kept of the call while it holds, else by the model.
-    /// `anew`: by the model in any case.
-    fn known(&self, request: &Request, caller: Option<&UnixStream>, anew: bool) -> Result<Known, Stop> {
-        let wrong_place = || native("other-root", "the caller sees another file system");
-        let id = |path: &Path| std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
-        let cwd = PathBuf::from(OsStr::from_bytes(&request.cwd));
-        if id(Path::new("/")) != Some(request.root) || id(&cwd) != Some(request.cwd_id) {
-            return Err(wrong_place());
-        }
-        if caller.is_some_and(|socket| !sys::has_our_mounts(socket)) {
-            return Err(wrong_place());
-        }
-        let finder = finder(request, &cwd);
-        let exe = finder.find(&request.tool, path_of(request)).ok_or(Stop::NoTool)?;
-        let os = |bytes: &Vec<u8>| OsString::from_vec(bytes.clone());
-        let seen = |name: &[u8]| !UNSEEN.contains(&name) && !name.starts_with(b"GG_");
-        // The PATH of a native run: a model must not find a shim where it looks for `as`.
-        let env = real_env(request, &cwd);
-        let request = gg_models::Request {
-            tool: Path::new(OsStr::from_bytes(&request.tool)).file_name().unwrap_or_default().to_owned(),
-            exe,
-            argv: request.argv.iter().map(os).collect(),
-            cwd,
-            env: env.iter().filter(|(k, _)| seen(k)).map(|(k, v)| (os(k), os(v))).collect(),
-            umask: request.umask,
-            stderr_is_tty: request.fds[2].kind == FdKind::Tty,
-        };
-        let key = self.calls.key(&request);
-        let mut why = "not known".to_owned();
-        if !anew
-            && let Some(call) = self.calls.get(&key)
-            && let Ok(name) = call.thunk.parse::<ThunkName>()
-        {
-            let changed = call.evidence.changed(&|path, stat| self.contents.current(path, stat));
-            why =
-                changed.as_ref().map_or("its thunk is gone".to_owned(), |path| format!("changed: {}", path.display()));
-            if changed.is_none()
-                && let Some(thunk) = self.contents.store.get_thunk(&name).map_err(SessionError::from)?
-            {
-                let Call { shape, holds, in_place, fails, .. } = call;
-                return Ok(Known { request, thunk, shape, holds, in_place, key, fails, anew: None });
-            }
-        }
-        let world = LiveWorld::new(&self.recall, &self.hidden, Some(self));
-        let inference: Inference = match self.models.infer(&request, &world) {
-            Verdict::Thunk(inference) => *inference,
-            Verdict::RunReal(reason) => return Err(native(reason.kind.name(), reason.detail)),
-        };
-        let thunk = Ingest::new(&self.contents, &world).thunk(&inference)?;
-        let name = self.contents.store.put_thunk(&thunk).map_err(SessionError::from)?;
-        let outputs: HashSet<PathBuf> = inference.outputs.iter().map(|output| output.path.clone()).collect();
-        let evidence = world.evidence(&outputs, inference.timestamps);
-        let holds: Vec<Holds> = inference.outputs.iter().map(|output| output.holds).collect();
-        let in_place = inference.inputs.iter().any(|input| matches!(input, Input::InPlace(_)));
-        let shape = inference.shape;
-        let call = Call {
-            thunk: name.to_string(),
-            shape: shape.clone(),
-            holds: holds.clone(),
-            in_place,
-            fails: false,
-            evidence,
-        };
-        let kept = self.calls.put(&key, &call);
-        kept.map_err(|e| SessionError::from(StoreError::at(&self.contents.store.root().join("calls"), e)))?;
-        Ok(Known { request, thunk, shape, holds, in_place, key, fails: false, anew: Some(why) })
-    }
-
     /// What the memo has, if all it names is in the store.
     fn remembered(&self, name: &ThunkName) -> Result<Option<Record>, SessionError> {
         let Some(record) = self.memo.get(name)? else { return Ok(None) };
@@ -597,24 +444,6 @@ impl Outputs for Session {
 /// The reply to a call that needs what could not be made.
 fn refusal(said: String) -> Reply {
     Reply::Done { status: 1, stdout: Vec::new(), stderr: (said + "\n").into_bytes() }
-}
-
-fn finder<'a>(request: &Request, cwd: &'a Path) -> Finder<'a> {
-    Finder::new(cwd, Some(Path::new(OsStr::from_bytes(&request.shim))))
-}
-
-fn path_of(request: &Request) -> &[u8] {
-    request.var(b"PATH").unwrap_or(DEFAULT_PATH)
-}
-
-/// The caller's environment, but for a `PATH` on which gcc finds the real `as`.
-fn real_env(request: &Request, cwd: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let finder = finder(request, cwd);
-    let real = |(name, value): &(Vec<u8>, Vec<u8>)| match name.as_slice() {
-        b"PATH" => (name.clone(), finder.without_shims(value)),
-        _ => (name.clone(), value.clone()),
-    };
-    request.env.iter().map(real).collect()
 }
 
 /// Whether standard output and standard error are one file: only the tool itself knows in which order it spoke.

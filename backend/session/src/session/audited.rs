@@ -11,7 +11,8 @@ use gg_force::{Outcome, trace};
 use gg_protocol::{Reply, Request};
 use gg_thunk::Thunk;
 
-use super::{Known, MOST_MESSAGES, Session, Stop, native, one_file, real_env};
+use super::known::{Known, real_env};
+use super::{MOST_MESSAGES, Session, Stop, native, one_file};
 use crate::audit::{self, Finding, ThunkEnd};
 use crate::journal::Line;
 use crate::{SessionError, sys};

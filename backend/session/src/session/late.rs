@@ -7,9 +7,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gg_force::{Event, ForceOptions, Forced, Outcome, Progress, trace};
 use gg_store::{Made, Record};
@@ -18,7 +17,7 @@ use gg_thunk::{OutputName, Tag, Thunk, ThunkName};
 use super::Session;
 use crate::issued::Issue;
 use crate::journal::Line;
-use crate::placeholders::{Held, fulfil, held_by, holds_remains};
+use crate::placeholders::{Held, fulfil, held_by};
 use crate::{SessionError, audit};
 
 /// What a thunk made over the host.
@@ -69,14 +68,6 @@ struct Wanted {
     held: Vec<Held>,
 }
 
-/// What was found in a tree.
-pub struct Found {
-    /// The placeholders.
-    pub held: Vec<Held>,
-    /// Files that were made of placeholders, by something that did not know them.
-    pub remains: Vec<PathBuf>,
-}
-
 /// What was seen while thunks were forced.
 #[derive(Default)]
 struct Seen {
@@ -86,55 +77,6 @@ struct Seen {
 }
 
 impl Session {
-    /// The placeholders at and below a directory, links not followed.
-    pub fn placeholders_below(&self, dir: &Path) -> Result<Found, SessionError> {
-        let mut found = Found { held: self.issued.being_written(), remains: Vec::new() };
-        found.held.retain(|held| held.path.starts_with(dir));
-        if !self.issued.any() {
-            return Ok(found);
-        }
-        let mut larger: Vec<(PathBuf, SystemTime)> = Vec::new();
-        let mut todo = vec![dir.to_owned()];
-        while let Some(dir) = todo.pop() {
-            // A store holds placeholders that nobody is to force.
-            if dir == self.contents.store.root() {
-                continue;
-            }
-            // What may not be read, or has gone, was not made by this build.
-            let Ok(entries) = std::fs::read_dir(&dir) else { continue };
-            let at = |e| SessionError::io("looking at", &dir, e);
-            let mut entries: Vec<_> = entries.collect::<Result<_, _>>().map_err(at)?;
-            entries.sort_by_key(std::fs::DirEntry::file_name);
-            for entry in entries {
-                let path = entry.path();
-                let Ok(kind) = entry.file_type() else { continue };
-                if kind.is_dir() {
-                    todo.push(path);
-                } else if kind.is_file()
-                    && let Ok(stat) = entry.metadata()
-                {
-                    match held_by(&self.issued, &path, stat.len()) {
-                        Ok(Some(object)) => found.held.push(Held { path, object }),
-                        Ok(None) => larger.extend(stat.modified().ok().map(|modified| (path, modified))),
-                        // A file that may not be read is none of this build's.
-                        Err(_) => {}
-                    }
-                }
-            }
-        }
-        let issues = found.held.iter().filter_map(|held| Some(self.issued.get(&held.object)?.at_ns));
-        let since =
-            issues.chain(self.begun).min().and_then(|at_ns| u64::try_from(at_ns).ok()).map(Duration::from_nanos);
-        // What is older was not made of any of these.
-        larger.retain(|(_, modified)| since.is_some_and(|since| *modified >= UNIX_EPOCH + since));
-        for (path, _) in larger {
-            if holds_remains(&self.issued, &path).unwrap_or(false) && !found.held.iter().any(|held| held.path == path) {
-                found.remains.push(path);
-            }
-        }
-        Ok(found)
-    }
-
     /// Forces placeholders. All that did not become its output is removed.
     pub fn force_held(
         &self,

@@ -16,7 +16,8 @@ use gg_models::Holds;
 use gg_protocol::{FdInfo, FdKind, Reply, Request};
 use gg_thunk::{Node, ObjectName, Output, OutputName, Thunk};
 
-use super::{Known, Late, Session, Stop, native, policy, refusal};
+use super::known::Known;
+use super::{Late, Session, Stop, native, policy, refusal};
 use crate::issued::Issue;
 use crate::journal::Line;
 use crate::placeholders::{Held, held_by, stand_in};

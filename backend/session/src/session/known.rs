@@ -1,0 +1,138 @@
+//! From a request to its thunk: by what is kept of the call while it holds, else by the model. Knows nothing of forcing.
+
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use gg_models::{Holds, Inference, Input, Verdict};
+use gg_protocol::real_tool::{DEFAULT_PATH, Finder};
+use gg_protocol::{FdKind, Request};
+use gg_store::StoreError;
+use gg_thunk::{Thunk, ThunkName, ValueName};
+
+use super::{Session, Stop, native};
+use crate::calls::Call;
+use crate::ingest::Ingest;
+use crate::world::LiveWorld;
+use crate::{SessionError, sys};
+
+/// Variables that say how make or the shell was called and that no tool of a toolchain reads. They are
+/// kept from the models, so that they cannot tell one call from another.
+const UNSEEN: &[&[u8]] = &[
+    b"MAKEFLAGS",
+    b"MFLAGS",
+    b"MAKELEVEL",
+    b"MAKEOVERRIDES",
+    b"MAKE_TERMOUT",
+    b"MAKE_TERMERR",
+    b"SHLVL",
+    b"_",
+    b"OLDPWD",
+];
+
+/// A call whose thunk is known.
+pub(super) struct Known {
+    pub(super) request: gg_models::Request,
+    pub(super) thunk: Thunk,
+    pub(super) shape: String,
+    /// What each of its outputs will be.
+    pub(super) holds: Vec<Holds>,
+    /// Whether it changes a file that it reads.
+    pub(super) in_place: bool,
+    /// What is kept of it is kept under this name.
+    pub(super) key: ValueName,
+    pub(super) fails: bool,
+    /// Why what is kept of it did not serve; none if it did.
+    pub(super) anew: Option<String>,
+}
+
+impl Session {
+    /// From request to thunk: by what is kept of the call while it holds, else by the model.
+    /// `anew`: by the model in any case.
+    pub(super) fn known(&self, request: &Request, caller: Option<&UnixStream>, anew: bool) -> Result<Known, Stop> {
+        let wrong_place = || native("other-root", "the caller sees another file system");
+        let id = |path: &Path| std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
+        let cwd = PathBuf::from(OsStr::from_bytes(&request.cwd));
+        if id(Path::new("/")) != Some(request.root) || id(&cwd) != Some(request.cwd_id) {
+            return Err(wrong_place());
+        }
+        if caller.is_some_and(|socket| !sys::has_our_mounts(socket)) {
+            return Err(wrong_place());
+        }
+        let finder = finder(request, &cwd);
+        let exe = finder.find(&request.tool, path_of(request)).ok_or(Stop::NoTool)?;
+        let os = |bytes: &Vec<u8>| OsString::from_vec(bytes.clone());
+        let seen = |name: &[u8]| !UNSEEN.contains(&name) && !name.starts_with(b"GG_");
+        // The PATH of a native run: a model must not find a shim where it looks for `as`.
+        let env = real_env(request, &cwd);
+        let request = gg_models::Request {
+            tool: Path::new(OsStr::from_bytes(&request.tool)).file_name().unwrap_or_default().to_owned(),
+            exe,
+            argv: request.argv.iter().map(os).collect(),
+            cwd,
+            env: env.iter().filter(|(k, _)| seen(k)).map(|(k, v)| (os(k), os(v))).collect(),
+            umask: request.umask,
+            stderr_is_tty: request.fds[2].kind == FdKind::Tty,
+        };
+        let key = self.calls.key(&request);
+        let mut why = "not known".to_owned();
+        if !anew
+            && let Some(call) = self.calls.get(&key)
+            && let Ok(name) = call.thunk.parse::<ThunkName>()
+        {
+            let changed = call.evidence.changed(&|path, stat| self.contents.current(path, stat));
+            why =
+                changed.as_ref().map_or("its thunk is gone".to_owned(), |path| format!("changed: {}", path.display()));
+            if changed.is_none()
+                && let Some(thunk) = self.contents.store.get_thunk(&name).map_err(SessionError::from)?
+            {
+                let Call { shape, holds, in_place, fails, .. } = call;
+                return Ok(Known { request, thunk, shape, holds, in_place, key, fails, anew: None });
+            }
+        }
+        let world = LiveWorld::new(&self.recall, &self.hidden, Some(self));
+        let inference: Inference = match self.models.infer(&request, &world) {
+            Verdict::Thunk(inference) => *inference,
+            Verdict::RunReal(reason) => return Err(native(reason.kind.name(), reason.detail)),
+        };
+        let thunk = Ingest::new(&self.contents, &world).thunk(&inference)?;
+        let name = self.contents.store.put_thunk(&thunk).map_err(SessionError::from)?;
+        let outputs: HashSet<PathBuf> = inference.outputs.iter().map(|output| output.path.clone()).collect();
+        let evidence = world.evidence(&outputs, inference.timestamps);
+        let holds: Vec<Holds> = inference.outputs.iter().map(|output| output.holds).collect();
+        let in_place = inference.inputs.iter().any(|input| matches!(input, Input::InPlace(_)));
+        let shape = inference.shape;
+        let call = Call {
+            thunk: name.to_string(),
+            shape: shape.clone(),
+            holds: holds.clone(),
+            in_place,
+            fails: false,
+            evidence,
+        };
+        let kept = self.calls.put(&key, &call);
+        kept.map_err(|e| SessionError::from(StoreError::at(&self.contents.store.root().join("calls"), e)))?;
+        Ok(Known { request, thunk, shape, holds, in_place, key, fails: false, anew: Some(why) })
+    }
+}
+
+pub(super) fn finder<'a>(request: &Request, cwd: &'a Path) -> Finder<'a> {
+    Finder::new(cwd, Some(Path::new(OsStr::from_bytes(&request.shim))))
+}
+
+pub(super) fn path_of(request: &Request) -> &[u8] {
+    request.var(b"PATH").unwrap_or(DEFAULT_PATH)
+}
+
+/// The caller's environment, but for a `PATH` on which gcc finds the real `as`.
+pub(super) fn real_env(request: &Request, cwd: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let finder = finder(request, cwd);
+    let real = |(name, value): &(Vec<u8>, Vec<u8>)| match name.as_slice() {
+        b"PATH" => (name.clone(), finder.without_shims(value)),
+        _ => (name.clone(), value.clone()),
+    };
+    request.env.iter().map(real).collect()
+}
