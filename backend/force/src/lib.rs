@@ -55,3 +55,4 @@ pub use engine::{Done, Engine, Finished, Job, JobId};
 /// through this crate.
 pub use gg_exec::{Evidence, ExecError, Exit, Made, RootKind, Usage, trace};
 pub use outcome::{Event, Forced, Outcome, Progress};
+pub use recorder::judge;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
 use gg_exec::{Evidence, Exit};
-use gg_store::{Made, Record, Store as _};
+use gg_store::{LocalStore, Made, Record, Store as _};
 use gg_thunk::{OutputName, Tag, Thunk, ThunkName};
 
 use crate::coordinator::dispatcher::Message;
@@ -51,7 +51,7 @@ pub(crate) fn record_all(shared: &Shared, finished: &Receiver<Recording>, to: &S
 
 /// Judges a run and remembers it, if it is to be remembered.
 pub(crate) fn record(shared: &Shared, ticket: &Ticket, evidence: Evidence) -> Ran {
-    let ran = judge(shared, ticket, evidence);
+    let ran = judge_and_keep(shared, ticket, evidence);
     if !matches!(ran, Ran::Broken(_)) {
         let mut counters = lock(&shared.counters);
         match counters.executed.get_mut(&*ticket.engine) {
@@ -64,15 +64,35 @@ pub(crate) fn record(shared: &Shared, ticket: &Ticket, evidence: Evidence) -> Ra
     ran
 }
 
-fn judge(shared: &Shared, ticket: &Ticket, evidence: Evidence) -> Ran {
-    let exit = match evidence.exit {
-        Ok(exit) => exit,
+fn judge_and_keep(shared: &Shared, ticket: &Ticket, evidence: Evidence) -> Ran {
+    let sealed = evidence.kind.sealed();
+    let record = match judge(&shared.store, &ticket.engine, &ticket.thunk, evidence) {
         Err(why) => return Ran::Broken(why),
+        Ok(Outcome::Done(record)) => record,
+        Ok(outcome) => return Ran::Failed(outcome),
     };
+    let redirects = match redirects(&shared.store, &record) {
+        Ok(redirects) => redirects,
+        Err(why) => return Ran::Failed(Outcome::CouldNotRun(why)),
+    };
+    if sealed {
+        // The result stands even if it cannot be remembered.
+        if shared.memo.put(&ticket.name, &record).is_err() {
+            lock(&shared.counters).memo_errors += 1;
+        }
+    } else {
+        lock(&shared.counters).unsealed += 1;
+    }
+    Ran::Made { record, redirects }
+}
+
+/// What a run of a thunk came to, by its evidence: done, failed, or of no use. The error is why the engine could not run it.
+pub fn judge(store: &LocalStore, engine: &str, thunk: &Thunk, evidence: Evidence) -> Result<Outcome, String> {
+    let exit = evidence.exit?;
     let succeeded = matches!(exit, Exit::Code(0));
     let mut outputs = BTreeMap::new();
     let mut missing = Vec::new();
-    for output in &ticket.thunk.outputs {
+    for output in &thunk.outputs {
         match evidence.outputs.get(&output.tag) {
             Some(made) => {
                 let made = Made { object: made.name, mode: made.mode };
@@ -82,56 +102,29 @@ fn judge(shared: &Shared, ticket: &Ticket, evidence: Evidence) -> Ran {
             None => {}
         }
     }
+    let Evidence { stdout, stderr, failed_step, usage, .. } = evidence;
     if !succeeded || !missing.is_empty() {
-        return Ran::Failed(Outcome::Failed {
-            exit,
-            stdout: evidence.stdout,
-            stderr: evidence.stderr,
-            failed_step: evidence.failed_step,
-            missing,
-        });
+        return Ok(Outcome::Failed { exit, stdout, stderr, failed_step, missing });
     }
-    let sealed = evidence.kind.sealed();
-    match keep(shared, ticket, evidence, outputs, sealed) {
-        Ok(ran) => ran,
-        Err(why) => Ran::Failed(Outcome::CouldNotRun(why)),
-    }
-}
-
-fn keep(
-    shared: &Shared,
-    ticket: &Ticket,
-    evidence: Evidence,
-    outputs: BTreeMap<Tag, Made>,
-    sealed: bool,
-) -> Result<Ran, String> {
-    let put = |bytes: &[u8]| shared.store.put(bytes).map_err(|error| error.to_string());
-    for (tag, made) in &outputs {
-        let there = shared.store.contains(&made.object);
-        if !there.map_err(|error| error.to_string())? {
-            return Err(format!(
-                "{} made the output {tag} ({}), which is not in the store",
-                ticket.engine, made.object
-            ));
+    let record = || {
+        let put = |bytes: &[u8]| store.put(bytes).map_err(|error| error.to_string());
+        for (tag, made) in &outputs {
+            if !store.contains(&made.object).map_err(|error| error.to_string())? {
+                return Err(format!("{engine} made the output {tag} ({}), which is not in the store", made.object));
+            }
         }
-    }
-    let record = Record {
-        outputs,
-        stdout: put(&evidence.stdout)?,
-        stderr: put(&evidence.stderr)?,
-        user_us: evidence.usage.user_us,
-        sys_us: evidence.usage.sys_us,
-        wall_us: evidence.usage.wall_us,
-        max_rss_kb: evidence.usage.max_rss_kb,
+        Ok(Record {
+            stdout: put(&stdout)?,
+            stderr: put(&stderr)?,
+            outputs,
+            user_us: usage.user_us,
+            sys_us: usage.sys_us,
+            wall_us: usage.wall_us,
+            max_rss_kb: usage.max_rss_kb,
+        })
     };
-    let redirects = redirects(&shared.store, &record)?;
-    if sealed {
-        // The result stands even if it cannot be remembered.
-        if shared.memo.put(&ticket.name, &record).is_err() {
-            lock(&shared.counters).memo_errors += 1;
-        }
-    } else {
-        lock(&shared.counters).unsealed += 1;
-    }
-    Ok(Ran::Made { record: Arc::new(record), redirects })
+    Ok(match record() {
+        Ok(record) => Outcome::Done(Arc::new(record)),
+        Err(why) => Outcome::CouldNotRun(why),
+    })
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gg_force::{Cancel, Coordinator, CoordinatorOptions, Engine, Exit, Ground, RootKind, Site};
+use gg_force::{Cancel, Coordinator, CoordinatorOptions, Engine, Ground, Outcome, RootKind, Site, judge};
 use gg_protocol::FdInfo;
-use gg_store::{LocalStore, Made, Memo, Record, Store as _};
+use gg_store::{LocalStore, Memo};
 
 use crate::SessionError;
 use crate::session::{Options, OverHost, Session, Unsealed};
@@ -70,23 +70,11 @@ impl Opening {
 fn over_host(site: Site, ground: Ground, store: LocalStore) -> Box<OverHost> {
     Box::new(move |thunk| {
         let evidence = site.run_over_host(&store, &ground, thunk, &Cancel::new()).map_err(|e| e.to_string())?;
-        let exit = evidence.exit?;
-        let whole = matches!(exit, Exit::Code(0)) && evidence.missing.is_empty();
-        let put = |bytes: &[u8]| store.put(bytes).map_err(|e| e.to_string());
-        let record = if whole {
-            let made = |made: &gg_force::Made| Made { object: made.name, mode: made.mode };
-            Some(Record {
-                outputs: evidence.outputs.iter().map(|(tag, one)| (tag.clone(), made(one))).collect(),
-                stdout: put(&evidence.stdout)?,
-                stderr: put(&evidence.stderr)?,
-                user_us: evidence.usage.user_us,
-                sys_us: evidence.usage.sys_us,
-                wall_us: evidence.usage.wall_us,
-                max_rss_kb: evidence.usage.max_rss_kb,
-            })
-        } else {
-            None
-        };
-        Ok(Unsealed { record, said: (evidence.stdout, evidence.stderr), exit: exit.to_string() })
+        let said = (evidence.stdout.clone(), evidence.stderr.clone());
+        match judge(&store, "the host", thunk, evidence)? {
+            Outcome::Done(record) => Ok(Unsealed { record: Some((*record).clone()), said, exit: String::new() }),
+            Outcome::Failed { exit, .. } => Ok(Unsealed { record: None, said, exit: exit.to_string() }),
+            other => Err(format!("{other:?}")),
+        }
     })
 }
