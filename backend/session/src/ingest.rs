@@ -11,8 +11,8 @@ use gg_models::{FileKind, Inference, Input, Stat, World as _};
 use gg_store::{DigestCache, Identity, LocalStore, Store as _};
 use gg_thunk::{Bytes, FileNode, Node, ObjectName, Output, Tag, Thunk, Timestamp, TreeBuilder, ValueName};
 
-use crate::SessionError;
 use crate::world::LiveWorld;
+use crate::{SessionError, ahead};
 
 /// As many links as Linux follows in one path.
 const MAX_LINKS: usize = 40;
@@ -29,6 +29,11 @@ impl Contents {
     /// The value of a file in this state, if that is known or can be read; for comparing only.
     pub fn current(&self, path: &Path, stat: &Stat) -> Option<ValueName> {
         self.digests.get(&identity(stat)).or_else(|| Some(self.digests.ingest(&self.store, path).ok()?.name))
+    }
+
+    /// Whether the value of a file in this state is known.
+    pub fn knows(&self, stat: &Stat) -> bool {
+        self.digests.get(&identity(stat)).is_some()
     }
 
     /// The value of a file in this state; its bytes are in the store afterwards. A file that is in another state by
@@ -72,6 +77,9 @@ impl<'a> Ingest<'a> {
     /// The thunk that an inference describes, with all that it needs in the store.
     pub fn thunk(mut self, inference: &Inference) -> Result<Thunk, SessionError> {
         self.times = inference.timestamps;
+        let is_input = |path: &Path| inference.inputs.iter().any(|i| matches!(i, Input::File(input) if input == path));
+        let large = self.world.seen_files(|path, stat| stat.size >= ahead::LARGE && is_input(path));
+        ahead::read_ahead(self.contents, large, self.world.begun());
         for input in &inference.inputs {
             match input {
                 Input::File(path) => self.lay(path, Want::File)?,

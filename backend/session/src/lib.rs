@@ -22,6 +22,7 @@
 //! | `issued` | the placeholders that this `GG_DIR` vouches for |
 //! | `journal` | one line a call, and the sums of them |
 
+mod ahead;
 mod audit;
 mod caller;
 mod calls;

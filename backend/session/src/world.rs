@@ -118,6 +118,21 @@ impl<'a> LiveWorld<'a> {
         self.placeholder(path, &stat)?.map(|object| outputs.bytes(&object)).transpose()
     }
 
+    /// The files that were looked at, as they were then, of those that are wanted.
+    pub fn seen_files(&self, wanted: impl Fn(&Path, &Stat) -> bool) -> Vec<(PathBuf, Stat)> {
+        let seen = self.seen.borrow();
+        let files = seen.iter().filter_map(|((path, _), stat)| Some((path, (*stat)?)));
+        let wanted = files.filter(|(path, stat)| stat.kind == FileKind::File && wanted(path, stat));
+        let by_identity: HashMap<_, _> =
+            wanted.map(|(path, stat)| ((stat.dev, stat.ino), (path.clone(), stat))).collect();
+        by_identity.into_values().collect()
+    }
+
+    /// The time at which nothing had been looked at yet, in nanoseconds since 1970.
+    pub fn begun(&self) -> i128 {
+        self.begun
+    }
+
     /// Notes that the request's result depends on this file having these bytes.
     pub fn depends_on(&self, path: &Path, content: ValueName) {
         let before = self.contents.borrow_mut().insert(path.to_owned(), content);
