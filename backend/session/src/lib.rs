@@ -27,6 +27,7 @@ mod audit;
 mod caller;
 mod calls;
 mod evidence;
+mod foresight;
 mod hangup;
 mod ingest;
 mod issued;

@@ -25,6 +25,7 @@ use gg_thunk::{OutputName, Thunk, ThunkName};
 
 use crate::audit::{self, AuditPolicy, ThunkEnd};
 use crate::calls::Calls;
+use crate::foresight::Foresight;
 use crate::hangup::Hangups;
 use crate::ingest::Contents;
 use crate::issued::Issued;
@@ -79,6 +80,7 @@ pub struct Options {
 /// Everything that calls share.
 pub struct Session {
     models: Models,
+    foresight: Foresight,
     contents: Contents,
     memo: Memo,
     coordinator: Coordinator,
@@ -161,6 +163,7 @@ impl Session {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros());
         Ok(Session {
             models: Models::new(),
+            foresight: Foresight::default(),
             contents: Contents { digests: DigestCache::open(&options.store)?, store: options.store.clone() },
             memo: options.memo,
             coordinator: options.coordinator,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use gg_models::{Holds, Inference, Input, Verdict};
 use gg_protocol::real_tool::{DEFAULT_PATH, Finder};
-use gg_protocol::{FdKind, Request};
+use gg_protocol::{FdKind, Request, SOCKET_VARIABLE};
 use gg_store::StoreError;
 use gg_thunk::{Thunk, ThunkName, ValueName};
 
@@ -66,6 +66,8 @@ impl Session {
         let exe = finder.find(&request.tool, path_of(request)).ok_or(Stop::NoTool)?;
         let os = |bytes: &Vec<u8>| OsString::from_vec(bytes.clone());
         let seen = |name: &[u8]| !UNSEEN.contains(&name) && !name.starts_with(b"GG_");
+        // Who leads a build stands in for its archiver too.
+        let led = request.var(SOCKET_VARIABLE.as_bytes()).is_some() && self.hidden.is_empty();
         // The PATH of a native run: a model must not find a shim where it looks for `as`.
         let env = real_env(request, &cwd);
         let request = gg_models::Request {
@@ -98,6 +100,9 @@ impl Session {
             Verdict::Thunk(inference) => *inference,
             Verdict::RunReal(reason) => return Err(native(reason.kind.name(), reason.detail)),
         };
+        if led {
+            self.foresight.compiling(&request, &self.contents, self.contents.store.root());
+        }
         let thunk = Ingest::new(&self.contents, &world).thunk(&inference)?;
         let name = self.contents.store.put_thunk(&thunk).map_err(SessionError::from)?;
         let outputs: HashSet<PathBuf> = inference.outputs.iter().map(|output| output.path.clone()).collect();
