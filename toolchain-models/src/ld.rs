@@ -135,8 +135,8 @@ impl<'a> Call<'a> {
                 Effect::LibraryDir => self.link.dirs.push(self.link.path(value)),
                 Effect::NoDefaultDirs => no_default_dirs = true,
                 Effect::Relocatable => self.relocatable = true,
-                Effect::RunPath => self.run_paths.run.extend(RunPaths::split(value, &self.link)),
-                Effect::RunPathLink => self.run_paths.link.extend(RunPaths::split(value, &self.link)),
+                Effect::RunPath => self.run_paths.run.extend(RunPaths::split(value)),
+                Effect::RunPathLink => self.run_paths.link.extend(RunPaths::split(value)),
                 Effect::Plugin => self.plugins.push(self.cwd.join(value)),
                 Effect::Map if value != "-" => self.map(value)?,
                 Effect::DependencyFile => {
@@ -213,7 +213,7 @@ impl<'a> Call<'a> {
             .stat(&path)
             .map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
         if stat.is_some_and(|stat| stat.kind == FileKind::Dir) {
-            self.run_paths.run.extend(RunPaths::split(name, &self.link));
+            self.run_paths.run.extend(RunPaths::split(name));
             self.dirs.insert(path);
             return Ok(());
         }
@@ -229,7 +229,7 @@ impl<'a> Call<'a> {
         if self.relocatable || self.link.loaded.is_empty() {
             return Ok(());
         }
-        let split = |list: Option<&OsStr>| list.map_or_else(Vec::new, |list| RunPaths::split(list, &self.link));
+        let split = |list: Option<&OsStr>| list.map_or_else(Vec::new, RunPaths::split);
         self.run_paths.environment = split(run_path);
         self.run_paths.library_path = split(library_path);
         if let Some(conf) = needed::follow(&mut self.link, &self.run_paths, ld_exe)? {

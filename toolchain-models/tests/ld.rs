@@ -158,6 +158,10 @@ fn needed_libraries_are_followed() {
     assert!(files(&linked).contains(&bench.path().join("d1/libone.so.1")));
     let with_rpath = bench.check(&bench.collect2("gcc main.o -Ld2 -ltwo -Wl,-rpath,$PWD/d1 -lm -o prog2"));
     assert!(files(&with_rpath).contains(&bench.path().join("d1/libone.so.1")));
+    for dir in ["$ORIGIN/../d1", "${ORIGIN}/../d1"] {
+        let linked = bench.check(&bench.collect2(&format!("gcc main.o -Ld2 -ltwo -Wl,-rpath,'{dir}' -lm -o prog3")));
+        assert!(files(&linked).iter().any(|path| path.ends_with("d1/libone.so.1")), "{dir}");
+    }
     bench.sh("gcc -shared two.o d1/libone.so.1 -o d2/libtwo.so -Wl,-rpath,'$ORIGIN/../d1'");
     let by_origin = bench.check(&bench.collect2("gcc main.o -Ld2 -ltwo -lm -o prog4"));
     assert!(files(&by_origin).iter().any(|path| path.ends_with("d1/libone.so.1")));

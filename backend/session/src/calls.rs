@@ -11,7 +11,7 @@ use crate::evidence::Evidence;
 use crate::{processor, sys};
 
 /// Raised when models change what they infer: older entries are then not found.
-pub(crate) const GENERATION: u32 = 6;
+pub(crate) const GENERATION: u32 = 7;
 
 /// What is kept of a call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -11,27 +11,24 @@ use crate::ld::elf::Shared;
 use crate::ld::link::{Link, Loaded};
 use crate::verdict::Reason;
 
-/// The directories given by options and the environment.
+/// The directories given by options and the environment, as they are written: what `$ORIGIN` is depends on who needs a library.
 #[derive(Default)]
 pub(crate) struct RunPaths {
     /// `-rpath-link`.
-    pub link: Vec<PathBuf>,
+    pub link: Vec<OsString>,
     /// `-rpath`.
-    pub run: Vec<PathBuf>,
+    pub run: Vec<OsString>,
     /// `LD_RUN_PATH`, used where there are none of the above.
-    pub environment: Vec<PathBuf>,
+    pub environment: Vec<OsString>,
     /// `LD_LIBRARY_PATH`.
-    pub library_path: Vec<PathBuf>,
+    pub library_path: Vec<OsString>,
 }
 
 impl RunPaths {
     /// Splits a list of directories.
-    pub(crate) fn split(list: &OsStr, link: &Link<'_>) -> Vec<PathBuf> {
-        list.as_bytes()
-            .split(|byte| *byte == b':')
-            .filter(|dir| !dir.is_empty())
-            .map(|dir| link.path(OsStr::from_bytes(dir)))
-            .collect()
+    pub(crate) fn split(list: &OsStr) -> Vec<OsString> {
+        let dirs = list.as_bytes().split(|byte| *byte == b':').filter(|dir| !dir.is_empty());
+        dirs.map(|dir| OsStr::from_bytes(dir).to_owned()).collect()
     }
 }
 
@@ -69,12 +66,13 @@ fn find(
     run_path: &[String],
     name: &str,
 ) -> Result<(), Reason> {
-    let mut dirs: Vec<PathBuf> = paths.link.iter().chain(&paths.run).cloned().collect();
-    if dirs.is_empty() {
-        dirs.extend(paths.environment.iter().cloned());
+    let mut given: Vec<&OsStr> = paths.link.iter().chain(&paths.run).map(OsString::as_os_str).collect();
+    if given.is_empty() {
+        given.extend(paths.environment.iter().map(OsString::as_os_str));
     }
-    dirs.extend(paths.library_path.iter().cloned());
-    dirs.extend(run_path.iter().filter(|dir| !dir.is_empty()).map(|dir| link.path(&expand(dir, by))));
+    given.extend(paths.library_path.iter().map(OsString::as_os_str));
+    given.extend(run_path.iter().filter(|dir| !dir.is_empty()).map(OsStr::new));
+    let dirs: Vec<PathBuf> = given.into_iter().map(|dir| link.path(&expand(dir, by))).collect();
     if name.contains('/') && take(link, &link.path(OsStr::new(name)), name)? {
         return Ok(());
     }
@@ -120,7 +118,7 @@ fn clashes(link: &Link<'_>, shared: &Shared, name: &str) -> bool {
 }
 
 /// Replaces `$ORIGIN` and `$LIB` as the linker does.
-fn expand(dir: &str, by: &Path) -> OsString {
+fn expand(dir: &OsStr, by: &Path) -> OsString {
     let mut text = dir.as_bytes();
     let mut expanded = OsString::new();
     let origin = by.parent().unwrap_or(Path::new("/")).as_os_str();
@@ -130,8 +128,12 @@ fn expand(dir: &str, by: &Path) -> OsString {
         (b"${LIB}", OsStr::new("lib64")),
         (b"$LIB", OsStr::new("lib64")),
     ];
+    let is_token = |text: &[u8], token: &[u8]| {
+        let goes_on = |rest: &[u8]| rest.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        text.strip_prefix(token).is_some_and(|rest| token.ends_with(b"}") || !goes_on(rest))
+    };
     while !text.is_empty() {
-        if let Some((token, value)) = tokens.iter().find(|(token, _)| text.starts_with(token)) {
+        if let Some((token, value)) = tokens.iter().find(|(token, _)| is_token(text, token)) {
             expanded.push(value);
             text = &text[token.len()..];
         } else {
