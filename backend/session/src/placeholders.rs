@@ -6,7 +6,7 @@
 //! several steps, and the ledger knows of it until they are done.
 
 use std::ffi::OsStr;
-use std::fs::{File, FileTimes, OpenOptions, Permissions};
+use std::fs::{File, FileTimes, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt as _, MetadataExt, PermissionsExt};
@@ -76,7 +76,7 @@ pub(crate) fn fulfil(
     let mut object = Content::Object(File::open(object).map_err(at)?);
     // Who comes second finds the output.
     let _lock = issued.lock(&held.object).map_err(at)?;
-    let file = match OpenOptions::new().read(true).write(true).open(path) {
+    let file = match File::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(e) => return Err(at(e)),
@@ -91,19 +91,39 @@ pub(crate) fn fulfil(
     let mode = if changed { before.mode() & 0o7777 } else { mode };
     let times = FileTimes::new().set_modified(before.modified().map_err(at)?);
     if before.nlink() == 1 && !torn {
-        let dir = path.parent().ok_or_else(|| at(io::ErrorKind::InvalidInput.into()))?;
-        let dir = File::open(dir).map_err(at)?;
-        let dir_times =
-            dir.metadata().and_then(|stat| Ok(FileTimes::new().set_modified(stat.modified()?))).map_err(at)?;
-        put_beside(&mut object, path, mode, times).map_err(at)?;
-        // A directory of somebody else's keeps the new time.
-        let _ = dir.set_times(dir_times);
-        return Ok(true);
+        match beside(&mut object, path, mode, times) {
+            // Where no name can be made there may be room in the file itself.
+            Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {}
+            put => return put.map(|()| true).map_err(at),
+        }
     }
+    let file = to_write(path, &before).map_err(at)?;
     issued.note_writing(held).map_err(at)?;
     within(&file, &mut object, mode, times).map_err(at)?;
     issued.note_written(held).map_err(at)?;
     Ok(true)
+}
+
+/// A new file takes the name, and its directory keeps its time.
+fn beside(object: &mut Content<'_>, path: &Path, mode: u32, times: FileTimes) -> io::Result<()> {
+    let dir = File::open(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
+    let dir_times = FileTimes::new().set_modified(dir.metadata()?.modified()?);
+    put_beside(object, path, mode, times)?;
+    // A directory of somebody else's keeps the new time.
+    let _ = dir.set_times(dir_times);
+    Ok(())
+}
+
+/// A placeholder's file, also where the build has made it read-only.
+fn to_write(path: &Path, before: &Metadata) -> io::Result<File> {
+    let open = || OpenOptions::new().read(true).write(true).open(path);
+    match open() {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+            std::fs::set_permissions(path, Permissions::from_mode(before.mode() & 0o7777 | 0o200))?;
+            open()
+        }
+        opened => opened,
+    }
 }
 
 /// The bytes of the object into the file, those that stand where the placeholder's lines do last.
