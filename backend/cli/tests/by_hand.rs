@@ -95,6 +95,7 @@ impl Desk {
             .env_clear()
             .env("PATH", format!("{}:/usr/bin:/bin", self.at("bin").display()))
             .env("GG_DIR", self.at("gg"))
+            .env("GG_SUMMARY", "no")
             .stdin(Stdio::null());
         command
     }

@@ -30,6 +30,15 @@ pub(crate) struct Issue {
     pub argv: Vec<Bytes>,
 }
 
+/// What is done once for a call that was answered before its work was done, however many processes force its thunk.
+#[derive(Clone, Copy)]
+pub(crate) enum Once {
+    /// To say its messages.
+    Said,
+    /// To count it.
+    Counted,
+}
+
 /// The ledger of placeholders.
 #[derive(Clone)]
 pub struct Issued {
@@ -81,25 +90,31 @@ impl Issued {
 }
 
 impl Issued {
-    fn said(&self, thunk: &ThunkName) -> PathBuf {
-        self.dir.join("said").join(thunk.to_string())
+    fn once(&self, what: Once, thunk: &ThunkName) -> PathBuf {
+        let dir = match what {
+            Once::Said => "said",
+            Once::Counted => "counted",
+        };
+        self.dir.join(dir).join(thunk.to_string())
     }
 
-    /// Notes that a call was answered for which the tool's messages are still to be said.
-    pub(crate) fn note_silent(&self, thunk: &ThunkName) {
-        // There is one only where the same call was answered before, and spoke.
-        let _ = std::fs::remove_file(self.said(thunk));
-    }
-
-    /// Whether the messages of a call that was answered so are to be said now; once.
-    pub(crate) fn may_speak(&self, thunk: &ThunkName) -> bool {
-        let said = self.said(thunk);
-        let silent = !said.exists();
-        if silent {
-            // Where that cannot be noted they are said again rather than never.
-            let _ = sys::write_whole(&said, b"");
+    /// Notes that a call was answered: what is done once for it is still to be done.
+    pub(crate) fn note_new(&self, thunk: &ThunkName) {
+        for what in [Once::Said, Once::Counted] {
+            // There is one only where the same call was answered before.
+            let _ = std::fs::remove_file(self.once(what, thunk));
         }
-        silent
+    }
+
+    /// Whether this is still to be done for a call that was answered; once.
+    pub(crate) fn is_first(&self, what: Once, thunk: &ThunkName) -> bool {
+        let path = self.once(what, thunk);
+        let first = !path.exists();
+        if first {
+            // Where that cannot be noted it is done again rather than never.
+            let _ = sys::write_whole(&path, b"");
+        }
+        first
     }
 
     fn writing(&self) -> PathBuf {

@@ -176,15 +176,16 @@ fn by_name(place: &Workplace, named: &[Named], jobs: Option<usize>, keep_going: 
 }
 
 /// Forces the placeholder in a file and puts the result in its place: by the session of the build that this process is part
-/// of, if there is one.
-pub fn force_in_place(path: &Path) -> Result<()> {
+/// of, if there is one. `args` are what it is to be run with.
+pub fn force_in_place(path: &Path, args: &[OsString]) -> Result<()> {
     let path = resolved(path)?;
-    if by_session(&path)? {
+    if by_session(&path, args)? {
         return Ok(());
     }
     let place = Workplace::here()?;
     let object = placeholder(&path, &Issued::open(&place.gg_dir))?;
-    let late = place.session(None)?.force_held(&[Held { path, object }], true, &mut |_| {})?;
+    let session = place.session(None)?;
+    let late = session.force_held(&session.to_run(Held { path, object }), true, &mut |_| {})?;
     match tell(&late)? {
         true => Ok(()),
         false => bail!("it could not be made"),
@@ -192,12 +193,13 @@ pub fn force_in_place(path: &Path) -> Result<()> {
 }
 
 /// Whether the session of this build has made it.
-fn by_session(path: &Path) -> Result<bool> {
+fn by_session(path: &Path, args: &[OsString]) -> Result<bool> {
     let socket = std::env::var_os(SOCKET_VARIABLE).map(PathBuf::from).filter(|socket| socket.is_absolute());
     let Some(mut client) = socket.and_then(|socket| Client::connect(&socket).ok()) else { return Ok(false) };
     let tool = b"gg-force-and-run".to_vec();
     let own = std::env::current_exe().context("the own path")?;
-    let argv = vec![tool.clone(), path.as_os_str().as_bytes().to_vec()];
+    let args = args.iter().map(|arg| arg.as_bytes().to_vec());
+    let argv = [tool.clone(), path.as_os_str().as_bytes().to_vec()].into_iter().chain(args).collect();
     let request = Request::of_this_process(tool, argv, own.into_os_string()).context("the call")?;
     match client.call(&request) {
         Ok(Reply::Done { status: 0, .. }) => Ok(true),

@@ -7,15 +7,15 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use gg_force::{Event, ForceOptions, Forced, Outcome, Progress, trace};
 use gg_store::{Made, Record};
-use gg_thunk::{OutputName, Tag, Thunk, ThunkName};
+use gg_thunk::{Bytes, FileNode, Node, ObjectName, OutputName, Tag, Thunk, ThunkName, TreeBuilder, TreeName};
 
 use super::Session;
-use crate::issued::Issue;
+use crate::issued::{Issue, Once};
 use crate::journal::Line;
 use crate::placeholders::{Held, fulfil, held_by};
 use crate::{SessionError, audit};
@@ -98,6 +98,12 @@ impl Session {
         let mut settled: BTreeMap<ThunkName, Arc<Forced>> = BTreeMap::new();
         let mut seen = Seen::default();
         let mut answers = self.force_late(&order, keep_going, &settled, &mut seen, tell);
+        if !keep_going {
+            // A make that stops at the first failure has done what came before it.
+            let before = self.before_failure(&order, &wanted, &seen);
+            let (done, _) = answers.split_at_mut(before);
+            done.clone_from_slice(&self.force_late(&order[..before], true, &settled, &mut seen, tell));
+        }
         loop {
             let mut passed = false;
             for (name, forced) in std::mem::take(&mut seen.failed) {
@@ -105,13 +111,15 @@ impl Session {
                     continue;
                 }
                 let issue = self.issue_of(&name);
-                match self.over_host(&name, &forced) {
+                let made = made(&order, &wanted, &answers);
+                // A thunk made by hand has the inputs that its maker wants.
+                let over_host = issue.as_ref().and_then(|_| self.over_host(&name, &forced, &made));
+                match over_host {
                     Some(Unsealed { record: Some(record), .. }) => {
                         passed = true;
                         let said = first_line(&forced.outcome);
-                        late.misses.push(
-                            self.missed(issue.as_ref(), &format!("the thunk failed where the tool does not: {said}")),
-                        );
+                        let why = format!("the thunk failed where the tool does not: {said}");
+                        late.misses.extend(issue.as_ref().map(|issue| self.missed(issue, &why)));
                         settled.insert(
                             name,
                             Arc::new(Forced { outcome: Outcome::Done(Arc::new(record)), ..(*forced).clone() }),
@@ -119,7 +127,7 @@ impl Session {
                     }
                     _ => {
                         self.note_failed_late([Some(name), forced.reduced]);
-                        late.failures.push(failure(issue.as_ref(), &forced.outcome));
+                        late.failures.push(failure(&name, issue.as_ref(), &forced.outcome));
                         settled.insert(name, forced);
                     }
                 }
@@ -140,19 +148,33 @@ impl Session {
             match &forced.outcome {
                 Outcome::Done(record) => self.become_real(held, record, &mut late)?,
                 outcome => {
-                    if let Outcome::CouldNotRun(why) = outcome {
-                        let issue = wanted[name].issue.as_ref();
-                        let exit = why.clone();
-                        late.failures.push(LateFailure { exit, ..failure(issue, outcome) });
-                    }
+                    let issue = wanted[name].issue.as_ref();
+                    let why = match outcome {
+                        Outcome::CouldNotRun(why) => Some(why.clone()),
+                        Outcome::DependencyFailed(other) if issue.is_none() => {
+                            Some(format!("needs {other}, which failed"))
+                        }
+                        _ => None,
+                    };
+                    late.failures.extend(why.map(|exit| LateFailure { exit, ..failure(name, issue, outcome) }));
                     for one in held {
                         self.remove_held(one, &mut late)?;
                     }
                 }
             }
         }
-        self.speak(seen.spoken, &mut late)?;
+        self.speak(seen.spoken, &|name| wanted.contains_key(name), &mut late)?;
         Ok(late)
+    }
+
+    /// How many of these were answered before the first that failed.
+    fn before_failure(&self, order: &[ThunkName], wanted: &HashMap<ThunkName, Wanted>, seen: &Seen) -> usize {
+        let at_ns = |name: &ThunkName| {
+            let known = wanted.get(name).and_then(|wanted| wanted.issue.as_ref()).map(|issue| issue.at_ns);
+            known.or_else(|| Some(self.issue_of(name)?.at_ns))
+        };
+        let failed = seen.failed.iter().filter_map(|(name, _)| at_ns(name)).min();
+        failed.map_or(0, |failed| order.partition_point(|name| at_ns(name) < Some(failed)))
     }
 
     /// Forces thunks, some of which are settled already; notes what became of all that they need.
@@ -197,7 +219,8 @@ impl Session {
 
     /// Counts a thunk that was forced after its call was answered; once.
     pub(super) fn count_late(&self, thunk: &ThunkName, forced: &Forced, record: &Record) {
-        if self.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(*thunk) {
+        let new = self.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(*thunk);
+        if new && self.issued.is_first(Once::Counted, thunk) {
             self.write(Line {
                 session: self.name.clone(),
                 memo: forced.from_memo,
@@ -215,11 +238,12 @@ impl Session {
         thunk.outputs.iter().find_map(|output| self.issued.get(&object(&output.tag)))
     }
 
-    /// Runs a thunk over the host; `None` where that cannot be.
-    fn over_host(&self, name: &ThunkName, forced: &Forced) -> Option<Unsealed> {
+    /// Runs a thunk over the host; `None` where that cannot be. Beside its own inputs it sees what stands on the host as a
+    /// placeholder and was made.
+    fn over_host(&self, name: &ThunkName, forced: &Forced, made: &[(PathBuf, Made)]) -> Option<Unsealed> {
         let run = self.over_host.as_ref()?;
         let mut thunk = self.contents.store.get_thunk(name).ok().flatten()?;
-        thunk.root = forced.root?;
+        thunk.root = self.with_made(forced.root?, made).ok()?;
         match run(&thunk) {
             Ok(unsealed) => Some(unsealed),
             Err(why) => {
@@ -228,6 +252,25 @@ impl Session {
                 None
             }
         }
+    }
+
+    /// The root, and in it what was made, where the root has nothing.
+    fn with_made(&self, root: TreeName, made: &[(PathBuf, Made)]) -> Result<TreeName, SessionError> {
+        let store = &self.contents.store;
+        let mut tree = TreeBuilder::new();
+        let at = |path: &Path| -> Vec<Bytes> { path.iter().skip(1).map(|part| part.as_bytes().to_vec()).collect() };
+        let inputs = audit::flatten(store, &root)?;
+        for (path, made) in made.iter().filter(|(path, _)| !inputs.contains_key(path)) {
+            let file = FileNode { object: ObjectName::Value(made.object), mode: made.mode, mtime: None };
+            tree.put(&at(path), Node::File(file))?;
+        }
+        for (path, node) in inputs {
+            match node {
+                Node::Dir(_) => tree.dir(&at(&path))?,
+                node => tree.put(&at(&path), node)?,
+            }
+        }
+        tree.build(&mut |tree| Ok(store.put_tree(tree)?))
     }
 
     /// Holds the thunks that are to be audited against a run over the host. Says whether a model has been found wrong; then
@@ -247,7 +290,7 @@ impl Session {
             if settled.contains_key(name) || self.shapes.standing(&issue.shape).is_some() {
                 continue;
             }
-            let Some(unsealed) = self.over_host(name, forced) else { continue };
+            let Some(unsealed) = self.over_host(name, forced, &[]) else { continue };
             self.write(Line { session: self.name.clone(), audited: true, ..Line::default() });
             let Some(why) = self.difference(record, &unsealed)? else {
                 // What cannot be kept is found out again.
@@ -255,7 +298,7 @@ impl Session {
                 continue;
             };
             wrong = true;
-            late.misses.push(self.missed(Some(issue), &why));
+            late.misses.push(self.missed(issue, &why));
             for (other, wanted) in wanted {
                 if wanted.issue.as_ref().is_some_and(|other| other.shape == issue.shape) {
                     let outcome = Outcome::CouldNotRun(format!("its model has missed something: {why}"));
@@ -285,24 +328,29 @@ impl Session {
     }
 
     /// A model is not believed any more; what is told of it.
-    fn missed(&self, issue: Option<&Issue>, why: &str) -> String {
-        let command = command(issue);
-        if let Some(issue) = issue {
-            let tool = issue.argv.first().map_or_else(String::new, |tool| String::from_utf8_lossy(tool).into_owned());
-            self.disable(&issue.shape, why, &tool);
-        }
-        format!("{command}: {why}")
+    fn missed(&self, issue: &Issue, why: &str) -> String {
+        let tool = issue.argv.first().map_or_else(String::new, |tool| String::from_utf8_lossy(tool).into_owned());
+        self.disable(&issue.shape, why, &tool);
+        format!("{}: {why}", command(issue))
     }
 
     /// Gathers what the tools of these thunks said, in the order in which their calls were answered.
-    fn speak(&self, mut spoken: Vec<(ThunkName, Arc<Record>)>, late: &mut Late) -> Result<(), SessionError> {
+    /// Of thunks made by hand, those that were asked for speak, each time.
+    fn speak(
+        &self,
+        mut spoken: Vec<(ThunkName, Arc<Record>)>,
+        is_asked_for: &dyn Fn(&ThunkName) -> bool,
+        late: &mut Late,
+    ) -> Result<(), SessionError> {
         let store = &self.contents.store;
         spoken.retain(|(_, record)| record.stdout.len() + record.stderr.len() > 0);
-        let issued = spoken.into_iter().filter_map(|(name, record)| Some((self.issue_of(&name)?.at_ns, name, record)));
-        let mut issued: Vec<_> = issued.collect();
-        issued.sort_by_key(|(at_ns, name, _)| (*at_ns, *name));
-        for (_, name, record) in issued {
-            if self.issued.may_speak(&name) {
+        let mut ordered: Vec<_> = spoken
+            .into_iter()
+            .map(|(name, record)| (self.issue_of(&name).map(|issue| issue.at_ns), name, record))
+            .collect();
+        ordered.sort_by_key(|(at_ns, name, _)| (*at_ns, *name));
+        for (at_ns, name, record) in ordered {
+            if at_ns.map_or_else(|| is_asked_for(&name), |_| self.issued.is_first(Once::Said, &name)) {
                 late.messages.push((audit::text(store, &record.stdout)?, audit::text(store, &record.stderr)?));
             }
         }
@@ -324,8 +372,11 @@ impl Session {
         Ok(())
     }
 
-    /// Removes a file that still holds its placeholder.
+    /// Removes a file that still holds its placeholder. One that was made by hand is nobody's to make again, and stays.
     fn remove_held(&self, held: &Held, late: &mut Late) -> Result<(), SessionError> {
+        if self.issued.get(&held.object).is_none() {
+            return Ok(());
+        }
         let Ok(stat) = held.path.symlink_metadata() else { return Ok(()) };
         let still = held_by(&self.issued, &held.path, stat.len()).ok().flatten().as_ref() == Some(&held.object);
         if still || self.issued.is_being_written(held) {
@@ -365,6 +416,16 @@ impl Session {
     }
 }
 
+/// What was made for the placeholders that stand somewhere, and where.
+fn made(order: &[ThunkName], wanted: &HashMap<ThunkName, Wanted>, answers: &[Arc<Forced>]) -> Vec<(PathBuf, Made)> {
+    let done = order.iter().zip(answers).filter_map(|(name, forced)| Some((wanted.get(name)?, forced.record()?)));
+    done.flat_map(|(wanted, record)| {
+        let one = |held: &Held| Some((held.path.clone(), *record.outputs.get(&held.object.tag)?));
+        wanted.held.iter().filter_map(one).collect::<Vec<_>>()
+    })
+    .collect()
+}
+
 fn first_line(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Failed { stderr, .. } => String::from_utf8_lossy(stderr).lines().next().unwrap_or_default().to_owned(),
@@ -372,8 +433,8 @@ fn first_line(outcome: &Outcome) -> String {
     }
 }
 
-fn failure(issue: Option<&Issue>, outcome: &Outcome) -> LateFailure {
-    let command = command(issue);
+fn failure(name: &ThunkName, issue: Option<&Issue>, outcome: &Outcome) -> LateFailure {
+    let command = issue.map_or_else(|| name.to_string(), command);
     match outcome {
         Outcome::Failed { exit, stdout, stderr, missing, .. } => {
             let exit = match (exit, missing.is_empty()) {
@@ -387,8 +448,7 @@ fn failure(issue: Option<&Issue>, outcome: &Outcome) -> LateFailure {
 }
 
 /// A command line, as a shell would take it.
-fn command(issue: Option<&Issue>) -> String {
-    let Some(issue) = issue else { return "a thunk made by hand".to_owned() };
+fn command(issue: &Issue) -> String {
     let words = issue.argv.iter().map(|word| {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-+=./,:@%".contains(byte);
         let text = String::from_utf8_lossy(word);

@@ -124,7 +124,7 @@ impl Session {
             stand_in(output, &object, mode)?;
             lazy.waiting().held.push(Held { path, object });
         }
-        self.issued.note_silent(&thunk);
+        self.issued.note_new(&thunk);
         (line.thunk, line.lazy) = (true, true);
         Ok(Reply::Done { status: 0, stdout: Vec::new(), stderr: Vec::new() })
     }
@@ -155,14 +155,17 @@ impl Session {
         })
     }
 
-    /// Answers `gg-force-and-run FILE`; `None` of any other call.
+    /// Answers `gg-force-and-run FILE ARG…`; `None` of any other call. What the program reads is not known: its arguments, what
+    /// it loads, or anything.
     pub(super) fn serve_placeholder(&self, request: &Request) -> Option<Reply> {
         if request.tool != b"gg-force-and-run" {
             return None;
         }
         let path = Path::new(OsStr::from_bytes(&request.cwd)).join(OsStr::from_bytes(request.argv.get(1)?));
         let path = path.canonicalize().ok()?;
-        let held: Vec<Held> = self.holder(&path).map(|object| Held { path, object }).into_iter().collect();
+        let mut held: Vec<Held> = self.holder(&path).map(|object| Held { path, object }).into_iter().collect();
+        held.extend(self.named(request));
+        held.extend(self.lazy.iter().flat_map(|lazy| lazy.waiting().held.clone()));
         Some(match self.make_real(&held) {
             Ok(()) => Reply::Done { status: 0, stdout: Vec::new(), stderr: Vec::new() },
             Err(said) => refusal(said),
@@ -209,6 +212,22 @@ impl Session {
             } else if let Some(object) = self.holder(&path) {
                 held.push(Held { path, object });
             }
+        }
+        held
+    }
+
+    /// What must be made for the program in a placeholder to run: itself, and the libraries that it was linked with.
+    pub fn to_run(&self, program: Held) -> Vec<Held> {
+        let mut held = vec![program];
+        let mut at = 0;
+        while let Some(one) = held.get(at) {
+            at += 1;
+            let Ok(Some(thunk)) = self.contents.store.get_thunk(&one.object.thunk) else { continue };
+            let is_library =
+                |held: &Held| self.issued.get(&held.object).is_some_and(|issue| issue.holds == Holds::Binary);
+            let libraries: Vec<Held> =
+                self.inputs(&thunk).filter(|one| is_library(one) && !held.contains(one)).collect();
+            held.extend(libraries);
         }
         held
     }
