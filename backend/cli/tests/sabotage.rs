@@ -40,7 +40,7 @@ impl Sabotaged {
         let memo = Memo::open(&store).unwrap();
         let slots =
             SlotOptions { program: env!("CARGO_BIN_EXE_gg").into(), force_kind: None, scratch: at("gg").join("roots") };
-        let engine = Arc::new(LocalEngine::new(store.clone(), 1, slots).unwrap());
+        let engine = Arc::new(LocalEngine::new(store.clone(), 1, slots, None).unwrap());
         let coordinator =
             Coordinator::new(store.clone(), memo.clone(), vec![engine], CoordinatorOptions::default()).unwrap();
         let hidden = vec![at("project").join(hidden)];

@@ -37,11 +37,10 @@ impl Opening {
 
     /// A coordinator with the local engine, and what it stands on.
     pub fn coordinator(&self, store: &LocalStore, memo: &Memo) -> Result<(Coordinator, Ground), SessionError> {
-        let site = self.site();
-        let ground = site.survey(store)?;
         let slots = self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let starting = |e| SessionError::io("starting the engine in", &self.gg_dir, e);
-        let engines: Vec<Arc<dyn Engine>> = vec![Arc::new(site.engine(store, &ground, slots).map_err(starting)?)];
+        let (engine, ground) = self.site().engine(store, slots)?;
+        let engines: Vec<Arc<dyn Engine>> = vec![Arc::new(engine)];
         let coordinator = Coordinator::new(store.clone(), memo.clone(), engines, CoordinatorOptions::default());
         Ok((coordinator.map_err(starting)?, ground))
     }

@@ -21,6 +21,8 @@ pub struct LocalEngine {
 struct Shared {
     store: LocalStore,
     options: SlotOptions,
+    /// A slot that was started before the first was needed.
+    ready: Mutex<Option<Slot>>,
     work: Mutex<Work>,
     wake: Condvar,
 }
@@ -33,11 +35,18 @@ struct Work {
 }
 
 impl LocalEngine {
-    /// An engine that runs so many thunks at once, at least one. A slot is started when it is first needed.
+    /// An engine that runs so many thunks at once, at least one. A slot is started when it is first needed, but for the one
+    /// that is `ready`.
     ///
     /// The error is that of starting a thread.
-    pub fn new(store: LocalStore, slots: usize, options: SlotOptions) -> std::io::Result<LocalEngine> {
-        let shared = Arc::new(Shared { store, options, work: Mutex::default(), wake: Condvar::new() });
+    pub fn new(
+        store: LocalStore,
+        slots: usize,
+        options: SlotOptions,
+        ready: Option<Slot>,
+    ) -> std::io::Result<LocalEngine> {
+        let ready = Mutex::new(ready);
+        let shared = Arc::new(Shared { store, options, ready, work: Mutex::default(), wake: Condvar::new() });
         let mut engine = LocalEngine { shared, threads: Vec::new() };
         for place in 0..slots.max(1) {
             let shared = engine.shared.clone();
@@ -136,10 +145,15 @@ impl Shared {
     fn run_once(&self, place: &mut Option<Slot>, thunk: &Thunk, cancel: &gg_exec::Cancel) -> Evidence {
         let slot = match place {
             Some(slot) => slot,
-            None => match Slot::start(&self.store, &self.options) {
-                Ok(slot) => place.insert(slot),
-                Err(error) => return Evidence::not_run(RootKind::Native, format!("no slot could be started: {error}")),
-            },
+            None => {
+                let ready = lock(&self.ready).take();
+                match ready.map_or_else(|| Slot::start(&self.store, &self.options), Ok) {
+                    Ok(slot) => place.insert(slot),
+                    Err(error) => {
+                        return Evidence::not_run(RootKind::Native, format!("no slot could be started: {error}"));
+                    }
+                }
+            }
         };
         slot.run(thunk, cancel)
     }

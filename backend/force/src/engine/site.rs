@@ -39,15 +39,23 @@ impl Site {
     ///
     /// The error is that not even the program could be started.
     pub fn survey(&self, store: &LocalStore) -> Result<Ground, ExecError> {
-        let slot = Slot::start(store, &self.slots(None))?;
-        Ok(Ground { kind: slot.kind(), refusals: slot.refusals().to_vec() })
+        Ok(self.first(store)?.0)
     }
 
-    /// The local engine with so many slots of the kind that was found.
+    /// Tries which kind of private root can be made here, and gives the local engine with so many slots of that kind. The
+    /// slot of the trial is the engine's first.
     ///
-    /// The error is that of starting a thread.
-    pub fn engine(&self, store: &LocalStore, ground: &Ground, slots: usize) -> std::io::Result<LocalEngine> {
-        LocalEngine::new(store.clone(), slots, self.slots(Some(ground.kind)))
+    /// The error is that not even the program could be started, or no thread.
+    pub fn engine(&self, store: &LocalStore, slots: usize) -> Result<(LocalEngine, Ground), ExecError> {
+        let (ground, first) = self.first(store)?;
+        let engine = LocalEngine::new(store.clone(), slots, self.slots(Some(ground.kind)), Some(first));
+        let engine = engine.map_err(|source| ExecError::Io { what: "cannot start a thread".to_owned(), source })?;
+        Ok((engine, ground))
+    }
+
+    fn first(&self, store: &LocalStore) -> Result<(Ground, Slot), ExecError> {
+        let slot = Slot::start(store, &self.slots(None))?;
+        Ok((Ground { kind: slot.kind(), refusals: slot.refusals().to_vec() }, slot))
     }
 
     /// Runs a reduced thunk once in a root of its own in which the host's files are seen below the thunk's

@@ -30,7 +30,7 @@ impl Machine {
             force_kind: None,
             scratch: dir.path().join("scratch"),
         };
-        let engine = LocalEngine::new(store.clone(), 2, options).unwrap();
+        let engine = LocalEngine::new(store.clone(), 2, options, None).unwrap();
         let memo = Memo::open(&store).unwrap();
         let coordinator =
             Coordinator::new(store.clone(), memo, vec![Arc::new(engine)], CoordinatorOptions::default()).unwrap();
