@@ -10,6 +10,8 @@ mod chains;
 mod executed;
 #[path = "infer/failing.rs"]
 mod failing;
+#[path = "infer/missed.rs"]
+mod missed;
 #[path = "infer/moved.rs"]
 mod moved;
 #[path = "infer/places.rs"]

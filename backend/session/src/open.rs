@@ -47,12 +47,17 @@ impl Opening {
 
     /// A session.
     pub fn session(&self) -> Result<Session, SessionError> {
+        Session::new(self.options()?)
+    }
+
+    /// What a session is made of.
+    pub fn options(&self) -> Result<Options, SessionError> {
         let store = self.store()?;
         let memo = Memo::open(&store)?;
         let (coordinator, ground) = self.coordinator(&store, &memo)?;
         let over_host =
             (ground.kind == RootKind::Namespaces).then(|| over_host(self.site(), ground.clone(), store.clone()));
-        Session::new(Options {
+        Ok(Options {
             gg_dir: self.gg_dir.clone(),
             coordinator,
             store,

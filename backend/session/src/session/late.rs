@@ -18,6 +18,7 @@ use super::Session;
 use crate::issued::{Issue, Once};
 use crate::journal::Line;
 use crate::placeholders::{Held, fulfil, held_by};
+use crate::shapes::Standing;
 use crate::{SessionError, audit};
 
 /// What a thunk made over the host.
@@ -287,7 +288,8 @@ impl Session {
         for (name, forced) in order.iter().zip(answers) {
             let Some(issue) = wanted[name].issue.as_ref().filter(|issue| issue.audit) else { continue };
             let Outcome::Done(record) = &forced.outcome else { continue };
-            if settled.contains_key(name) || self.shapes.standing(&issue.shape).is_some() {
+            let disabled = matches!(self.shapes.standing(&issue.shape), Some(Standing::Disabled(_)));
+            if settled.contains_key(name) || disabled {
                 continue;
             }
             let Some(unsealed) = self.over_host(name, forced, &[]) else { continue };
