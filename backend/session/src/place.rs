@@ -79,6 +79,12 @@ pub(crate) fn put(content: &mut Content<'_>, path: &Path, writes: Writes, mode: 
 
 /// A whole file with these times takes the name in one step, whatever file had it.
 pub(crate) fn put_beside(content: &mut Content<'_>, path: &Path, mode: u32, times: FileTimes) -> io::Result<()> {
+    if let Some(new) = Unnamed::make(content, path, mode)? {
+        new.0.set_times(times)?;
+        let beside = beside(path)?;
+        new.link(&beside)?;
+        return supplant(&beside, path);
+    }
     let beside = beside(path)?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
     let filled = content.fill(&mut file);

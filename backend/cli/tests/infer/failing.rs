@@ -154,6 +154,29 @@ fn needed_by_a_native_command() {
     assert_eq!(fs::read(bench.file("copy")).unwrap(), b"");
 }
 
+/// A command that does not need what failed goes well: make has no reason to run it again.
+#[test]
+fn needed_by_nobody() {
+    let makefile = "\
+all: broken.o text out
+broken.o: broken.c
+\t$(CC) -c broken.c
+text: last.c
+\tgcc -E last.c >text
+out: gen
+\t./gen >out
+gen: gen.c
+\t$(CC) -o gen gen.c
+";
+    let generator = "#include <stdio.h>\nint main(void) { return !puts(\"made\"); }\n";
+    let bench = Bench::new(broken("int broken = ;\n").file("Makefile", makefile).file("gen.c", generator));
+    let native = bench.native(&["-j1", "-k"]);
+    bench.fresh();
+    let gg = bench.both(&["-j1", "-k"], &["-k"]);
+    assert_same_tree(&native, &gg);
+    assert_eq!(bench.shell("cat out"), "made\n");
+}
+
 /// An object that was made before is gone when it cannot be made anew, where the compiler would have left it: make has no use for
 /// what is older than its source.
 #[test]

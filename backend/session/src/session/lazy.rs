@@ -149,7 +149,7 @@ impl Session {
         {
             held.push(Held { path, object });
         }
-        Some(match self.make_real(&held) {
+        Some(match self.make_real(&held, &[]) {
             Ok(()) => self.run_real(request, false)?,
             Err(said) => refusal(said),
         })
@@ -165,8 +165,8 @@ impl Session {
         let path = path.canonicalize().ok()?;
         let mut held: Vec<Held> = self.holder(&path).map(|object| Held { path, object }).into_iter().collect();
         held.extend(self.named(request));
-        held.extend(self.lazy.iter().flat_map(|lazy| lazy.waiting().held.clone()));
-        Some(match self.make_real(&held) {
+        let others = self.lazy.as_ref().map_or_else(Vec::new, |lazy| lazy.waiting().held.clone());
+        Some(match self.make_real(&held, &others) {
             Ok(()) => Reply::Done { status: 0, stdout: Vec::new(), stderr: Vec::new() },
             Err(said) => refusal(said),
         })
@@ -181,18 +181,17 @@ impl Session {
         if let Some(thunk) = thunk {
             held.extend(self.inputs(thunk));
         }
-        if let Some(lazy) = &self.lazy
-            && !reason.starts_with("probe")
-        {
-            held.extend(lazy.waiting().held.iter().cloned());
-        }
-        self.make_real(&held)
+        let others = match &self.lazy {
+            Some(lazy) if !reason.starts_with("probe") => lazy.waiting().held.clone(),
+            _ => Vec::new(),
+        };
+        self.make_real(&held, &others)
     }
 
     /// The same for a command whose thunk could not be forced, since one that it needs has failed.
     pub(super) fn needs_failed(&self, thunk: &Thunk) -> Stop {
         let held: Vec<Held> = self.inputs(thunk).collect();
-        match self.make_real(&held) {
+        match self.make_real(&held, &[]) {
             Err(said) => Stop::Late(said),
             Ok(()) => native("engine", "what it needs failed, and then did not"),
         }
@@ -254,15 +253,19 @@ impl Session {
         Ok(!self.take_late_failure())
     }
 
-    /// Forces placeholders; the error is what their user is told.
-    fn make_real(&self, held: &[Held]) -> Result<(), String> {
-        let late = self.settle(held, true).map_err(|e| e.to_string())?;
-        match late.failures.first() {
-            None => Ok(()),
-            Some(failure) => {
-                Err(format!("gg: {} failed ({}); what was made of it is removed", failure.command, failure.exit))
-            }
+    /// Forces what a command names, and others that it may look at. The error is what it is told if something that it names
+    /// could not be made; where it needs one of the others it finds nothing, as it would under make.
+    fn make_real(&self, named: &[Held], others: &[Held]) -> Result<(), String> {
+        let late = self.settle(&[named, others].concat(), true).map_err(|e| e.to_string())?;
+        if !named.iter().any(|held| late.removed.contains(&held.path)) {
+            return Ok(());
         }
+        Err(match late.failures.first() {
+            Some(failure) => {
+                format!("gg: {} failed ({}); what was made of it is removed", failure.command, failure.exit)
+            }
+            None => "gg: what it needs could not be made".to_owned(),
+        })
     }
 
     /// Forces placeholders, as far as they still stand, and lets what was answered for them be said.
