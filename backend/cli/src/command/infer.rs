@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use gg_session::lead::{End, Lead, Watch, die_by, streams};
-use gg_session::{Found, Stats};
+use gg_session::{Found, STORE_FULL, Stats};
 
 use crate::shown;
 use crate::workplace::Workplace;
@@ -79,6 +79,9 @@ fn summary(
     }
     if let Some((first, count)) = elsewhere {
         text += &format!("gg: {count} files wait elsewhere, as {}: gg force DIRECTORY\n", shown(&first));
+    }
+    if stats.native.contains_key(STORE_FULL) {
+        text += "gg: the disk of GG_DIR is full, so what could not be kept there ran natively\n";
     }
     if let Some(why) = unsealed {
         text += &format!("gg: no private root can be made here, so everything ran natively: {why}\n");

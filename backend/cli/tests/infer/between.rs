@@ -126,20 +126,22 @@ fn another_gg_dir() {
 /// What a store needs for what it has promised may be evicted only by force: then it says so, and the next make goes on.
 #[test]
 fn collected() {
-    let bench = Bench::new(project(""));
-    let native = bench.native(&["-j1"]);
-    bench.fresh();
-    assert_eq!(bench.infer(&["-j1"]).status, Some(0));
-    let gc = bench.command(crate::bench::GG).args(["gc", "--max-size", "0"]).output().unwrap();
-    assert!(gc.status.success(), "{gc:?}");
-    let forced = bench.force(&[]);
-    assert_eq!(bench.placeholders(), Vec::<String>::new());
-    if forced.status != Some(0) {
-        assert_eq!(forced.status, Some(1));
-        assert!(forced.stderr.contains("is not in the store"), "{}", forced.stderr);
+    for target in [".", "prog"] {
+        let bench = Bench::new(project(""));
+        let native = bench.native(&["-j1"]);
+        bench.fresh();
+        assert_eq!(bench.infer(&["-j1"]).status, Some(0));
+        let gc = bench.command(crate::bench::GG).args(["gc", "--max-size", "0"]).output().unwrap();
+        assert!(gc.status.success(), "{gc:?}");
+        let forced = bench.force(&[target]);
+        assert_eq!(forced.status, Some(1), "{target}: {}", forced.stderr);
+        assert!(forced.stderr.contains("not in the store"), "{}", forced.stderr);
+        assert!(!bench.file("prog").exists());
+        bench.force(&[]);
+        assert_eq!(bench.placeholders(), Vec::<String>::new());
+        let again = bench.both(&["-j1"], &[]);
+        assert_eq!(again.status, Some(0), "{}", again.stderr);
+        assert_same_tree(&native, &again);
+        bench.has_nothing_to_do(&["-j1"]);
     }
-    let again = bench.both(&["-j1"], &[]);
-    assert_eq!(again.status, Some(0), "{}", again.stderr);
-    assert_same_tree(&native, &again);
-    bench.has_nothing_to_do(&["-j1"]);
 }

@@ -49,6 +49,8 @@ pub struct Late {
     pub removed: Vec<PathBuf>,
     /// What models had missed.
     pub misses: Vec<String>,
+    /// Whether a command failed because it could not be begun.
+    pub could_not_run: bool,
 }
 
 /// A command that failed after its call was answered.
@@ -144,20 +146,28 @@ impl Session {
         for name in settled.keys().filter(|name| !wanted.contains_key(name)) {
             self.remove_outputs(name, &mut late)?;
         }
+        let mut unable: HashSet<ThunkName> = HashSet::new();
         for (name, forced) in order.iter().zip(&answers) {
             let Wanted { held, .. } = &wanted[name];
             match &forced.outcome {
                 Outcome::Done(record) => self.become_real(held, record, &mut late)?,
                 outcome => {
                     let issue = wanted[name].issue.as_ref();
-                    let why = match outcome {
-                        Outcome::CouldNotRun(why) => Some(why.clone()),
-                        Outcome::DependencyFailed(other) if issue.is_none() => {
-                            Some(format!("needs {other}, which failed"))
+                    match (outcome, forced.failure.as_deref()) {
+                        (Outcome::DependencyFailed(other), Some(Outcome::CouldNotRun(why)))
+                            if unable.insert(*other) =>
+                        {
+                            late.failures.push(unable_to(other, self.issue_of(other).as_ref(), why));
                         }
-                        _ => None,
-                    };
-                    late.failures.extend(why.map(|exit| LateFailure { exit, ..failure(name, issue, outcome) }));
+                        (Outcome::CouldNotRun(why), _) if unable.insert(*name) => {
+                            late.failures.push(unable_to(name, issue, why));
+                        }
+                        (Outcome::DependencyFailed(other), _) if issue.is_none() => {
+                            late.failures.push(unable_to(name, None, &format!("needs {other}, which failed")));
+                        }
+                        _ => {}
+                    }
+                    late.could_not_run |= !unable.is_empty() && !settled.contains_key(name);
                     for one in held {
                         self.remove_held(one, &mut late)?;
                     }
@@ -447,6 +457,12 @@ fn failure(name: &ThunkName, issue: Option<&Issue>, outcome: &Outcome) -> LateFa
         }
         _ => LateFailure { command, exit: String::new(), stdout: Vec::new(), stderr: Vec::new() },
     }
+}
+
+/// A thunk that could not be begun, and why.
+fn unable_to(name: &ThunkName, issue: Option<&Issue>, why: &str) -> LateFailure {
+    let command = issue.map_or_else(|| name.to_string(), command);
+    LateFailure { command, exit: why.to_owned(), stdout: Vec::new(), stderr: Vec::new() }
 }
 
 /// A command line, as a shell would take it.

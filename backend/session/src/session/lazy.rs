@@ -39,6 +39,8 @@ struct Waiting {
     audits: HashSet<String>,
     /// Whether a thunk has failed whose call was answered.
     failed: bool,
+    /// Whether one could not be begun: then no other call is answered before its work is done.
+    could_not_run: bool,
 }
 
 impl Lazy {
@@ -77,7 +79,8 @@ impl Session {
         let looked_at = known.holds.len() != known.thunk.outputs.len()
             || known.holds.contains(&Holds::Text)
             || known.thunk.outputs.iter().any(|output| output.optional);
-        if heard_elsewhere || looked_at || self.has_failed_late(&known.thunk.name()) {
+        let late = self.has_failed_late(&known.thunk.name()) || lazy.waiting().could_not_run;
+        if heard_elsewhere || looked_at || late {
             return false;
         }
         // What changes a file that is there would leave nothing to go back to.
@@ -286,6 +289,7 @@ impl Session {
             let mut waiting = lazy.waiting();
             waiting.held.retain(|one| !held.contains(one));
             waiting.failed |= !late.failures.is_empty();
+            waiting.could_not_run |= late.could_not_run;
         }
         Ok(late)
     }
