@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use gg_models::{Holds, Request};
+use gg_store::sharded;
 use gg_thunk::ValueName;
 use serde::{Deserialize, Serialize};
 
@@ -68,8 +69,7 @@ impl Calls {
     }
 
     fn path(&self, key: &ValueName) -> PathBuf {
-        let name = key.to_string();
-        self.dir.join(&name[1..3]).join(name)
+        sharded(&self.dir, key.digest(), &key.to_string())
     }
 
     /// What is kept under a key; a file that cannot be read as such is none.

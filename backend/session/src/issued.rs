@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use gg_models::Holds;
+use gg_store::sharded;
 use gg_thunk::{Bytes, OutputName, ThunkName};
 use serde::{Deserialize, Serialize};
 
@@ -51,14 +52,18 @@ impl Issued {
         Issued { dir: gg_dir.join("issued") }
     }
 
+    /// The directories of shards of which the ledger of a `GG_DIR` is made.
+    pub(crate) fn shards(gg_dir: &Path) -> [PathBuf; 3] {
+        ["outputs", "said", "counted"].map(|name| gg_dir.join("issued").join(name))
+    }
+
     fn path(&self, object: &OutputName) -> PathBuf {
-        self.dir.join(object.to_string())
+        sharded(&self.dir.join("outputs"), object.thunk.digest(), &object.to_string())
     }
 
     /// Notes that a placeholder for this output was, or is about to be, written by hand.
     pub fn note(&self, object: &OutputName) -> io::Result<()> {
-        std::fs::create_dir_all(&self.dir)?;
-        std::fs::write(self.path(object), b"")
+        sys::write_whole(&self.path(object), b"")
     }
 
     /// Notes that a placeholder for this output is about to be written, and what is known of it.
@@ -95,7 +100,7 @@ impl Issued {
             Once::Said => "said",
             Once::Counted => "counted",
         };
-        self.dir.join(dir).join(thunk.to_string())
+        sharded(&self.dir.join(dir), thunk.digest(), &thunk.to_string())
     }
 
     /// Notes that a call was answered: what is done once for it is still to be done.

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gg_models::{FileKind, Holds, RunOutput, Stat, World};
+use gg_store::sharded;
 use gg_thunk::{OutputName, Placeholder, ValueName};
 
 use crate::evidence::{Evidence, Found, Item, Look, State, list, look, names_found};
@@ -34,8 +35,8 @@ impl Recall {
     }
 
     fn path(&self, key: &str) -> PathBuf {
-        let name = ValueName::of(key.as_bytes()).to_string();
-        self.dir.join(&name[1..3]).join(name)
+        let name = ValueName::of(key.as_bytes());
+        sharded(&self.dir, name.digest(), &name.to_string())
     }
 
     fn get(&self, key: &str) -> Option<Vec<u8>> {

@@ -86,8 +86,9 @@ impl Key {
     }
 }
 
-/// The shard is hexadecimal, not the name's own characters: those may be `..`.
-fn sharded(dir: &Path, digest: &[u8; 32], name: &str) -> PathBuf {
+/// Where a file of this name and digest is in a directory of shards. The shard is hexadecimal, not the name's own characters:
+/// those may be `..`.
+pub fn sharded(dir: &Path, digest: &[u8; 32], name: &str) -> PathBuf {
     let mut path = PathBuf::with_capacity(dir.as_os_str().len() + name.len() + 5);
     path.push(dir);
     path.push(format!("{:02x}", digest[0]));

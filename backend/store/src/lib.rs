@@ -45,6 +45,7 @@ pub use digest::{DigestCache, Ingested};
 pub use error::StoreError;
 pub use gc::GcReport;
 pub use identity::{Identity, Observed};
+pub use layout::sharded;
 pub use lease::Lease;
 pub use local::{LocalStore, TOUCH_GRAIN, Vouched};
 pub use memo::Memo;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use gg_force::{Event, ForceOptions, Forced, Outcome, Progress, trace};
-use gg_store::{Made, Record};
+use gg_store::{Made, Record, sharded};
 use gg_thunk::{Bytes, FileNode, Node, ObjectName, OutputName, Tag, Thunk, ThunkName, TreeBuilder, TreeName};
 
 use super::Session;
@@ -410,8 +410,8 @@ impl Session {
     }
 
     fn failed_late(&self, name: &ThunkName) -> PathBuf {
-        let name = name.to_string();
-        crate::late_failures(self.contents.store.root()).join(&name[1..3]).join(name)
+        let dir = crate::late_failures(self.contents.store.root());
+        sharded(&dir, name.digest(), &name.to_string())
     }
 
     /// Calls that come to these thunks are not answered before the work is done.
