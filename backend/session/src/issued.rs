@@ -52,9 +52,10 @@ impl Issued {
         Issued { dir: gg_dir.join("issued") }
     }
 
-    /// The directories of shards of which the ledger of a `GG_DIR` is made.
-    pub(crate) fn shards(gg_dir: &Path) -> [PathBuf; 3] {
-        ["outputs", "said", "counted"].map(|name| gg_dir.join("issued").join(name))
+    /// What of the ledger can be done without: directories of shards. A placeholder that stands somewhere cannot do without
+    /// its own file.
+    pub(crate) fn caches(gg_dir: &Path) -> [PathBuf; 2] {
+        ["said", "counted"].map(|name| gg_dir.join("issued").join(name))
     }
 
     fn path(&self, object: &OutputName) -> PathBuf {

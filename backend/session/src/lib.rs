@@ -61,7 +61,7 @@ pub use sys::free_bytes;
 /// What sessions keep in a `GG_DIR` beside the store and can do without: directories of shards.
 pub fn caches(gg_dir: &std::path::Path) -> Vec<std::path::PathBuf> {
     let own = [gg_dir.join("calls"), gg_dir.join("plans"), late_failures(gg_dir)];
-    own.into_iter().chain(Issued::shards(gg_dir)).collect()
+    own.into_iter().chain(Issued::caches(gg_dir)).collect()
 }
 
 /// Where it is noted which thunks have failed after their calls were answered.
