@@ -35,16 +35,17 @@ impl Process {
         self.exe.file_name().is_some_and(|name| MAKES.contains(&name.as_bytes()))
     }
 
-    /// The commands that a shell was called with by `-c`, and nothing but them.
-    fn commands(&self) -> Option<&[u8]> {
+    /// The commands that a shell was called with by `-c`, and nothing but them; and whether it stops at a failure.
+    fn commands(&self) -> Option<(&[u8], bool)> {
         let name = Path::new(OsStr::from_bytes(self.argv.first()?)).file_name()?.as_bytes();
         if !SHELLS.contains(&name) {
             return None;
         }
         // The last part is what stands behind the last NUL: nothing.
         match self.argv.get(1..self.argv.len() - 1)? {
-            [options, text] if options == b"-c" || options == b"-ec" => Some(text),
-            [fails, options, text] if fails == b"-e" && options == b"-c" => Some(text),
+            [options, text] if options == b"-c" => Some((text, false)),
+            [options, text] if options == b"-ec" => Some((text, true)),
+            [stops, options, text] if stops == b"-e" && options == b"-c" => Some((text, true)),
             _ => None,
         }
     }
@@ -58,14 +59,15 @@ fn parent(number: u32) -> Option<u32> {
     fields.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
-/// Whether nobody but make looks at the status of this process.
-pub(crate) fn is_make_alone(number: u32) -> bool {
+/// Whether nobody but make looks at the status of this process, which stands for `tool`, and nothing that the shell does
+/// afterwards depends on it.
+pub(crate) fn is_make_alone(number: u32, tool: &[u8]) -> bool {
     let Some(caller) = parent(number).and_then(Process::look) else { return false };
     if caller.is_make() {
         return true;
     }
-    let simple = caller.commands().is_some_and(shell::is_simple);
-    simple && Process::look(caller.parent).is_some_and(|parent| parent.is_make())
+    let plain = caller.commands().is_some_and(|(text, stops)| shell::is_plain(text, tool, stops));
+    plain && Process::look(caller.parent).is_some_and(|parent| parent.is_make())
 }
 
 #[cfg(test)]
@@ -103,7 +105,7 @@ mod tests {
                 other => number.push(other),
             }
         }
-        let answer = is_make_alone(String::from_utf8(number).unwrap().parse().unwrap());
+        let answer = is_make_alone(String::from_utf8(number).unwrap().parse().unwrap(), b"tool");
         drop(make.stdin.take());
         make.wait().unwrap();
         answer
@@ -111,7 +113,7 @@ mod tests {
 
     #[test]
     fn make_itself_and_plain_shells_of_make() {
-        for recipe in ["$$TOOL", "$(TOOL)", "@-$(TOOL) && :", "cd . && $(TOOL) && mv a b", "A=1 $(TOOL) && true"] {
+        for recipe in ["$(TOOL)", "@-$(TOOL) && :", "cd . && $(TOOL) && mv a b", "A=1 $(TOOL) && true"] {
             assert!(asked(recipe), "{recipe}");
         }
     }

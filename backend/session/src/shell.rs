@@ -1,5 +1,14 @@
-//! Whether a text for a shell is a list of simple commands, each to be run if the one before went well, or line by line:
-//! then nothing in it looks at a status. Only what is surely so is taken for it.
+//! Whether a text for a shell is a list of simple commands, each to be run if the one before went well, in which nothing that
+//! follows a tool's call tells whether it went well. Only what is surely so is taken for it.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use gg_models::makes_thunks;
+
+/// Commands that only carry a file along: what they leave is gone when the file is.
+const CARRIERS: [&[u8]; 6] = [b":", b"chmod", b"ln", b"mv", b"rm", b"true"];
 
 /// Words that begin something else than a simple command, or after which the text is not all there is.
 const NOT_SIMPLE: &[&[u8]] = &[
@@ -39,10 +48,14 @@ const NOT_SIMPLE: &[&[u8]] = &[
     b"mapfile",
 ];
 
-/// Whether the text is nothing but simple commands joined by `&&` or newlines.
-pub(crate) fn is_simple(text: &[u8]) -> bool {
+/// Whether the text is nothing but simple commands joined by `&&`, or by newlines where the shell stops at a failure, one of
+/// them a call of `tool`, and after that only others of the toolchain or such as carry files along.
+pub(crate) fn is_plain(text: &[u8], tool: &[u8], stops: bool) -> bool {
     let mut bytes = text.iter().copied().peekable();
-    let mut words = Words::default();
+    let mut words = Words { tool, ..Words::default() };
+    if !stops && text.trim_ascii_end().windows(2).any(|two| two[1] == b'\n' && two[0] != b'\\') {
+        return false;
+    }
     while let Some(byte) = bytes.next() {
         match byte {
             // Substitutions, and a status that is looked at.
@@ -112,6 +125,7 @@ pub(crate) fn is_simple(text: &[u8]) -> bool {
                 }
                 words.end_word();
                 words.redirected = true;
+                words.writes = true;
             }
             b'#' if words.word.is_empty() && !words.quoted => return false,
             b';' | b'&' | b'|' | b'<' | b'(' | b')' => return false,
@@ -119,12 +133,17 @@ pub(crate) fn is_simple(text: &[u8]) -> bool {
             byte => words.add(&[byte]),
         }
     }
-    words.end_command()
+    words.end_command() && words.met
 }
 
 /// The words of a command, as far as they matter.
 #[derive(Default)]
-struct Words {
+struct Words<'a> {
+    tool: &'a [u8],
+    /// Whether a call of the tool has been read.
+    met: bool,
+    /// Whether the command writes to a file by its own name.
+    writes: bool,
     word: Vec<u8>,
     quoted: bool,
     /// The command's first word that is no assignment, and whether one has been read.
@@ -133,7 +152,7 @@ struct Words {
     redirected: bool,
 }
 
-impl Words {
+impl Words<'_> {
     fn add(&mut self, bytes: &[u8]) {
         self.word.extend_from_slice(bytes);
     }
@@ -160,7 +179,21 @@ impl Words {
     fn end_command(&mut self) -> bool {
         self.end_word();
         let name = self.name.take();
-        !std::mem::take(&mut self.redirected) && name.is_none_or(|name| !NOT_SIMPLE.contains(&name.as_slice()))
+        let writes = std::mem::take(&mut self.writes);
+        if std::mem::take(&mut self.redirected) {
+            return false;
+        }
+        let Some(name) = name else { return !(writes && self.met) };
+        if NOT_SIMPLE.contains(&name.as_slice()) {
+            return false;
+        }
+        let name = Path::new(OsStr::from_bytes(&name)).file_name().unwrap_or_default();
+        let name = name.as_bytes().strip_prefix(b"gg-").unwrap_or(name.as_bytes());
+        if self.met {
+            return !writes && (CARRIERS.contains(&name) || makes_thunks(OsStr::from_bytes(name)));
+        }
+        self.met = name == self.tool;
+        true
     }
 }
 
@@ -175,31 +208,32 @@ fn is_assignment(word: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_simple;
+    use super::is_plain;
 
     #[test]
-    fn simple_commands() {
+    fn plain_calls() {
         for text in [
             "gcc -c a.c",
             "gcc -DX='\"a b\"' -c a.c && mv -f .deps/a.Tpo .deps/a.Po",
             "cd src && gcc -c a.c -o ../a.o",
-            "gcc -c a.c\ngcc -c b.c\n",
-            "gcc -c \\\n  a.c",
-            "A=b C=\"d e\" gcc -c a.c 2> log",
-            "gcc -c a.c -o \"$DIR/a.o\" && ./gen > out.h",
-            "gcc -D'if' -c a.c && echo if then",
-            "gcc -c a#b.c && : ${X}",
-            "echo >&2 hello && true",
-            "echo \\; \\| '`;|' && true",
-            "",
+            "rm -f a.o && echo \"  CC a.o\" && gcc -c \\\n  a.c",
+            "A=b C=\"d e\" gcc -c a.c",
+            "gcc -c a.c -o \"$DIR/a.o\"",
+            "gcc -D'if' -c a.c && : ${X} if then",
+            "gg-gcc -c a#b.c && ar rc liba.a a.o && ranlib liba.a && chmod 644 liba.a",
+            "echo \\; \\| '`;|' >log && gcc -c a.c",
+            "/opt/bin/gcc -c a.c\n",
         ] {
-            assert!(is_simple(text.as_bytes()), "{text}");
+            assert!(is_plain(text.as_bytes(), b"gcc", false), "{text}");
         }
+        assert!(is_plain(b"gcc -c a.c\ngcc -c b.c\n", b"gcc", true));
     }
 
     #[test]
     fn everything_else() {
         for text in [
+            "",
+            "cc -c a.c",
             "gcc -c a.c; true",
             "gcc -c a.c || true",
             "gcc -c a.c | cat",
@@ -210,25 +244,30 @@ mod tests {
             "{ gcc -c a.c; }",
             "x=`gcc -c a.c`",
             "x=$(gcc -c a.c)",
-            "gcc -c a.c\necho $?",
-            "gcc -c a.c\ntest \"$?\" = 0",
-            "gcc -c a.c && echo ${?}",
-            "gcc -c a.c && echo ${x:-`true`}",
+            "gcc -c a.c && echo '#define HAVE' >config.h",
+            "gcc -c a.c && touch a.stamp",
+            "gcc -c a.c && >a.stamp",
+            "gcc -c a.c && : >a.stamp",
+            "gcc -c a.c && ./test",
+            "gcc -c a.c && test ${?}",
+            "gcc -c a.c && : ${x:-`true`}",
             "echo \"`gcc -c a.c`\"",
             "echo \"$(gcc -c a.c)\"",
             "eval gcc -c a.c",
-            ". ./build.sh",
-            "set -e\ngcc -c a.c",
-            "wc -c < a.o",
-            "cat <<E\nE",
+            ". ./build.sh && gcc -c a.c",
+            "gcc -c a.c < b",
+            "cat <<E && gcc -c a.c\nE",
             "gcc -c 'a.c",
             "gcc -c \"a.c",
             "gcc -c a.c # comment",
             "while gcc -c a.c\ndo :\ndone",
             "gcc -c a.c &&\nif true\nthen :\nfi",
-            "echo $'a' && gcc",
+            "gcc $'a' && true",
         ] {
-            assert!(!is_simple(text.as_bytes()), "{text}");
+            assert!(!is_plain(text.as_bytes(), b"gcc", true), "{text}");
+        }
+        for text in ["gcc -c a.c\ngcc -c b.c\n", "true\ngcc -c a.c"] {
+            assert!(!is_plain(text.as_bytes(), b"gcc", false), "{text}");
         }
     }
 }

@@ -91,7 +91,7 @@ impl Session {
         if self.over_host.is_none() && policy(request).wants(&known.thunk, seen) {
             return false;
         }
-        caller.and_then(sys::peer).is_some_and(caller::is_make_alone)
+        caller.and_then(sys::peer).is_some_and(|peer| caller::is_make_alone(peer, &request.tool))
     }
 
     /// Answers a call whose thunk is known and not yet forced.
