@@ -1,7 +1,6 @@
 //! One build: a session, the environment that leads to it, make, the summary.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -10,17 +9,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use gg_session::Opening;
 use gg_session::lead::{self, End, Lead, Watch};
 use gg_session::real_tool::Finder;
+use gg_session::{Opening, Session, SessionError};
 
 use crate::make_args::MakeArgs;
 use crate::options::Options;
 use crate::progress::Progress;
 use crate::{MISUSED, say};
 
-/// More often than this make is not run again for what failed after it was answered.
-const ROUNDS: usize = 100;
 /// The shell's status for a command that is not there.
 const NOT_FOUND: i32 = 127;
 
@@ -39,7 +36,9 @@ pub(crate) fn run(options: &Options, args: &[OsString]) -> End {
     if is_disabled() {
         return failed(&name, &watch.replace(command));
     }
-    let lead = match lead(options, &read.directory) {
+    let works_in = std::env::current_dir().unwrap_or_default().join(&read.directory);
+    let works_in = works_in.canonicalize().unwrap_or(works_in);
+    let lead = match lead(options, &works_in) {
         Ok(lead) => lead,
         Err(e) => {
             say(&format!("gg-make: {e:#}; plain make runs\n"));
@@ -48,8 +47,14 @@ pub(crate) fn run(options: &Options, args: &[OsString]) -> End {
     };
     let counts = || (lead.session().stats(), lead.under_way());
     let ended = progress.during(begun, counts, || build(options, args, &watch, &lead));
-    let end = ended.unwrap_or_else(|e| failed(&name, &e));
+    let mut end = ended.unwrap_or_else(|e| {
+        say(&format!("gg-make: {name}: {e}\n"));
+        End::Exit(NOT_FOUND)
+    });
     let session = lead.close();
+    if end == End::Exit(0) && !read.asks && tell_pending(&session, &works_in) {
+        end = End::Exit(MISUSED);
+    }
     if !options.no_summary && !read.asks {
         let (stats, took) = (session.stats(), begun.elapsed());
         if let Some(text) = crate::summary::text(&stats, session.unsealed(), took) {
@@ -59,30 +64,27 @@ pub(crate) fn run(options: &Options, args: &[OsString]) -> End {
     end
 }
 
-/// Runs make, and then what it was answered before; again, if that failed: make itself decides what follows, and says so.
-fn build(options: &Options, args: &[OsString], watch: &Watch, lead: &Lead) -> io::Result<End> {
-    let mut rounds = 0;
-    loop {
+/// Runs make; what was answered before its work was done is made at the end.
+fn build(options: &Options, args: &[OsString], watch: &Watch, lead: &Lead) -> Result<End, SessionError> {
+    let command = || {
         let (_, mut command) = make();
         command.args(args);
-        lead.guide(&mut command);
         if let Some(audit) = &options.audit {
             command.env("GG_AUDIT", audit);
         }
-        let end = watch.run(command)?;
-        rounds += 1;
-        if !options.lazy || rounds > ROUNDS || !matches!(end, End::Exit(_)) {
-            return Ok(end);
-        }
-        match lead.session().finish() {
-            Ok(true) => return Ok(end),
-            Ok(false) => {}
-            Err(e) => {
-                say(&format!("gg-make: {e}\n"));
-                return Ok(End::Exit(MISUSED));
-            }
-        }
+        command
+    };
+    lead.run(watch, &command, options.lazy, &|| {})
+}
+
+/// Says what failed after it was answered, in this build or an earlier one, and that no make has done again.
+fn tell_pending(session: &Session, directory: &Path) -> bool {
+    let failures = session.pending_failures(directory);
+    for failure in &failures {
+        say(&String::from_utf8_lossy(&failure.stderr));
+        say(&format!("gg-make: {}: {} (answered before its work was done)\n", failure.command, failure.exit));
     }
+    !failures.is_empty()
 }
 
 /// Says why make could not be run.
@@ -121,17 +123,19 @@ fn make() -> (String, Command) {
 }
 
 /// Opens everything that a build needs of gg.
-fn lead(options: &Options, directory: &Path) -> Result<Lead> {
+fn lead(options: &Options, works_in: &Path) -> Result<Lead> {
     let cwd = std::env::current_dir().context("the current directory")?;
-    // as make's own commands would find it
-    let working = cwd.join(directory);
     let gg_dir = match &options.dir {
         Some(dir) => cwd.join(dir),
-        None => gg_session::gg_dir(&working, |name| std::env::var_os(name))?,
+        None => gg_session::gg_dir(works_in, |name| std::env::var_os(name))?,
     };
     let own = std::env::current_exe().context("gg-make's own path")?;
     let own = own.parent().context("gg-make's own directory")?;
-    let opening =
-        Opening { gg_dir, program: lead::program(own), jobs: options.jobs, lazy: options.lazy.then(lead::streams) };
-    Ok(Lead::open(&opening, own)?)
+    let opening = Opening {
+        gg_dir,
+        program: lead::program(own),
+        jobs: options.jobs,
+        lazy: options.lazy.then(|| lead::early(works_in)),
+    };
+    Ok(Lead::open(&opening, own, works_in)?)
 }

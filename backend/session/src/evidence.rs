@@ -164,6 +164,16 @@ impl Evidence {
             !is_output(path) && !path.canonicalize().is_ok_and(|path| is_output(&path))
         })
     }
+
+    /// The same, also of paths where there was nothing.
+    pub fn appeared_or_changed(
+        &self,
+        outputs: &[PathBuf],
+        content: &dyn Fn(&Path, &Stat) -> Option<ValueName>,
+    ) -> bool {
+        let appeared = |absent: &Absent| absent.appeared_besides(outputs).is_some();
+        self.absent.iter().any(appeared) || self.changed_besides(outputs, content).is_some()
+    }
 }
 
 /// The first part of an absent path that is absent, as its directory and its name: while that is not there,
@@ -191,6 +201,11 @@ fn first_absent<'p>(path: &'p Path, there: &mut HashMap<PathBuf, bool>) -> (&'p 
 impl Absent {
     /// One of the names that may be there now.
     fn appeared(&self) -> Option<PathBuf> {
+        self.appeared_besides(&[])
+    }
+
+    /// One that is none of these.
+    fn appeared_besides(&self, known: &[PathBuf]) -> Option<PathBuf> {
         let dir = Path::new(OsStr::from_bytes(&self.dir));
         if let Some(state) = &self.state
             && let Ok(Some(now)) = look(dir, Look::Followed)
@@ -202,7 +217,7 @@ impl Absent {
             b"" => dir.to_owned(),
             name => dir.join(OsStr::from_bytes(name)),
         };
-        self.names.iter().map(path).find(|path| !matches!(look(path, Look::Own), Ok(None)))
+        self.names.iter().map(path).find(|path| !known.contains(path) && !matches!(look(path, Look::Own), Ok(None)))
     }
 }
 

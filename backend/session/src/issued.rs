@@ -4,11 +4,12 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use gg_models::Holds;
 use gg_store::sharded;
-use gg_thunk::{Bytes, OutputName, ThunkName};
+use gg_thunk::{Bytes, OutputName, ThunkName, ValueName};
 use serde::{Deserialize, Serialize};
 
 use crate::placeholders::Held;
@@ -25,6 +26,8 @@ pub(crate) struct Issue {
     pub mode: u32,
     /// The flag shape of its thunk.
     pub shape: String,
+    /// Under which name what its model saw is kept.
+    pub call: String,
     /// Whether its thunk is to be held against a run over the host.
     pub audit: bool,
     /// The command line, for messages.
@@ -123,13 +126,42 @@ impl Issued {
         first
     }
 
+    fn root(&self, dir: &Path) -> PathBuf {
+        self.dir.join("roots").join(ValueName::of(dir.as_os_str().as_bytes()).to_string())
+    }
+
+    /// Notes that a build which answers early works in this directory.
+    pub(crate) fn note_root(&self, dir: &Path) -> io::Result<()> {
+        sys::write_whole(&self.root(dir), dir.as_os_str().as_bytes())
+    }
+
+    /// Notes that nothing of such builds waits at or below this directory.
+    pub(crate) fn forget_roots(&self, dir: &Path) {
+        for root in self.roots().filter(|root| root.starts_with(dir)) {
+            // Then it is looked through again.
+            let _ = std::fs::remove_file(self.root(&root));
+        }
+    }
+
+    /// Whether something of such a build may wait at or below this directory.
+    pub(crate) fn may_wait_below(&self, dir: &Path) -> bool {
+        self.roots().any(|root| root.starts_with(dir) || dir.starts_with(&root))
+    }
+
+    fn roots(&self) -> impl Iterator<Item = PathBuf> {
+        let entries = std::fs::read_dir(self.dir.join("roots")).into_iter().flatten().flatten();
+        entries.filter_map(|entry| Some(PathBuf::from(OsStr::from_bytes(&std::fs::read(entry.path()).ok()?))))
+    }
+
     fn writing(&self) -> PathBuf {
         self.dir.join("writing")
     }
 
     /// Notes that a file with several names is about to become its output.
     pub(crate) fn note_writing(&self, held: &Held) -> io::Result<()> {
-        sys::write_whole(&self.writing().join(held.object.to_string()), held.path.as_os_str().as_bytes())
+        let inode = std::fs::metadata(&held.path)?.ino();
+        let path = held.path.as_os_str().as_bytes();
+        sys::write_whole(&self.writing().join(held.object.to_string()), &[&inode.to_le_bytes(), path].concat())
     }
 
     /// Notes that it has.
@@ -137,10 +169,17 @@ impl Issued {
         std::fs::remove_file(self.writing().join(held.object.to_string()))
     }
 
-    /// Whether a process has begun to write that file, and did not come to its end.
+    /// Whether a process has begun to write that file, and did not come to its end. Another file of that name is not meant.
     pub(crate) fn is_being_written(&self, held: &Held) -> bool {
-        let noted = std::fs::read(self.writing().join(held.object.to_string()));
-        noted.is_ok_and(|path| path == held.path.as_os_str().as_bytes())
+        self.torn(&self.writing().join(held.object.to_string())).is_some_and(|path| path == held.path)
+    }
+
+    /// The file of a note, if it is still the one that was noted.
+    fn torn(&self, note: &Path) -> Option<PathBuf> {
+        let text = std::fs::read(note).ok()?;
+        let (inode, path) = text.split_first_chunk::<8>()?;
+        let path = PathBuf::from(OsStr::from_bytes(path));
+        (path.symlink_metadata().ok()?.ino() == u64::from_le_bytes(*inode)).then_some(path)
     }
 
     /// The files of which that is so.
@@ -148,8 +187,7 @@ impl Issued {
         let entries = std::fs::read_dir(self.writing()).into_iter().flatten().flatten();
         let held = entries.filter_map(|entry| {
             let object = entry.file_name().to_str()?.parse().ok()?;
-            let path = std::fs::read(entry.path()).ok()?;
-            Some(Held { path: PathBuf::from(OsStr::from_bytes(&path)), object })
+            Some(Held { path: self.torn(&entry.path())?, object })
         });
         held.collect()
     }
@@ -174,6 +212,7 @@ mod tests {
             at_ns: 5,
             mode: 0o644,
             shape: "s".to_owned(),
+            call: "c".to_owned(),
             audit: true,
             argv: vec![b"gcc".to_vec(), b"\xff".to_vec()],
         };

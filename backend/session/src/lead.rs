@@ -12,15 +12,18 @@ use std::process::Command;
 use std::sync::Arc;
 
 use gg_models::makes_thunks;
+use gg_protocol::SOCKET_VARIABLE;
 use gg_protocol::real_tool::DEFAULT_PATH;
-use gg_protocol::{FdInfo, SOCKET_VARIABLE};
 
 use crate::readers::is_reader;
 use crate::server::{self, Place, Serving};
-use crate::{Opening, Session, SessionError};
+use crate::{Early, Opening, Session, SessionError};
 
 pub use child::{End, Watch};
 pub use signals::{die_by, has_standard_descriptors};
+
+/// More often than this a build is not run again for what failed after it was answered.
+const ROUNDS: usize = 100;
 
 /// A session that serves one build, and what leads the build's commands to it.
 pub struct Lead {
@@ -30,8 +33,9 @@ pub struct Lead {
 }
 
 impl Lead {
-    /// Opens a session and serves it. `own` is the directory of gg's own programs.
-    pub fn open(opening: &Opening, own: &Path) -> Result<Lead, SessionError> {
+    /// Opens a session and serves it. `own` is the directory of gg's own programs, `works_in` where the build works: what
+    /// an earlier one has left there to wait is made first.
+    pub fn open(opening: &Opening, own: &Path, works_in: &Path) -> Result<Lead, SessionError> {
         let shim = own.join("gg-shim");
         for file in [&opening.program, &shim] {
             if !file.is_file() {
@@ -39,6 +43,7 @@ impl Lead {
             }
         }
         let session = Arc::new(opening.session()?);
+        session.adopt(works_in)?;
         let place = Place::own(&opening.gg_dir)?;
         let socket = place.socket().to_owned();
         let path = path();
@@ -62,6 +67,38 @@ impl Lead {
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
     }
 
+    /// Runs the build's command to its end; again, as often as something has failed that was answered before: the command
+    /// itself decides what follows, and says so. `settles`: what was answered is made each time the command has ended;
+    /// else that is left for later. `again` is told each time.
+    pub fn run(
+        &self,
+        watch: &Watch,
+        command: &dyn Fn() -> Command,
+        settles: bool,
+        again: &dyn Fn(),
+    ) -> Result<End, SessionError> {
+        let mut rounds = 0;
+        loop {
+            let mut command = command();
+            self.guide(&mut command);
+            let program = PathBuf::from(command.get_program());
+            let end = watch.run(command).map_err(|e| SessionError::io("running", &program, e))?;
+            rounds += 1;
+            if !matches!(end, End::Exit(_)) || watch.was_signalled() {
+                // Whoever ends a build finds what make leaves: nothing that looks made and is not.
+                if settles {
+                    self.session.abandon()?;
+                }
+                return Ok(end);
+            }
+            let well = if settles { self.session.finish()? } else { !self.session.take_late_failure() };
+            if well || rounds > ROUNDS {
+                return Ok(end);
+            }
+            again();
+        }
+    }
+
     /// The session.
     pub fn session(&self) -> &Session {
         &self.session
@@ -79,11 +116,11 @@ impl Lead {
     }
 }
 
-/// This process's standard output and standard error, for a session that answers before the work is done.
+/// A build of this process's that works in a directory and is to be answered before its work is done.
 #[must_use]
-pub fn streams() -> [FdInfo; 2] {
+pub fn early(works_in: &Path) -> Early {
     let [_, out, err] = gg_protocol::standard_descriptors();
-    [out, err]
+    Early { streams: [out, err], works_in: works_in.to_owned() }
 }
 
 /// This process's `PATH`, or what stands for it where there is none.

@@ -53,7 +53,7 @@ pub use journal::{Details, Journal, Log, Stats};
 pub use open::Opening;
 pub use placeholders::Held;
 pub use session::{
-    Audited, Described, Found, LATE_FAILURE, Late, LateFailure, Options, OverHost, STORE_FULL, Session, Unsealed,
+    Audited, Described, Early, Found, LATE_FAILURE, Late, LateFailure, Options, OverHost, STORE_FULL, Session, Unsealed,
 };
 pub use shapes::{Forgotten, forget as forget_verdicts};
 pub use sys::free_bytes;

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gg_force::{Cancel, Coordinator, CoordinatorOptions, Engine, Ground, Outcome, RootKind, Site, judge};
-use gg_protocol::FdInfo;
 use gg_store::{LocalStore, Memo};
 
 use crate::SessionError;
-use crate::session::{Options, OverHost, Session, Unsealed};
+use crate::session::{Early, Options, OverHost, Session, Unsealed};
 
 /// Where and with what a session is opened.
 #[derive(Clone, Debug)]
@@ -19,8 +18,8 @@ pub struct Opening {
     pub program: PathBuf,
     /// How many thunks run at once; as many as there are processors if nothing is said.
     pub jobs: Option<usize>,
-    /// The build's standard output and standard error, if calls are to be answered before their work is done.
-    pub lazy: Option<[FdInfo; 2]>,
+    /// The build whose calls are to be answered before their work is done, if they are.
+    pub lazy: Option<Early>,
 }
 
 impl Opening {
@@ -64,7 +63,7 @@ impl Opening {
             memo,
             unsealed: ground.unsealed(),
             over_host,
-            lazy: self.lazy,
+            lazy: self.lazy.clone(),
             hidden: Vec::new(),
         })
     }

@@ -161,8 +161,14 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
 /// A name in the same directory that nobody else takes.
 fn beside(path: &Path) -> io::Result<PathBuf> {
     let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    Ok(dir.join(format!(".gg-{}-{number}", std::process::id())))
+    loop {
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let name = dir.join(format!(".gg-{}-{number}", std::process::id()));
+        // A process of this number, in another container or before, may have left one.
+        if name.symlink_metadata().is_err() {
+            return Ok(name);
+        }
+    }
 }
 
 /// Into the file that is there; if there is none, a new one with all its bytes.

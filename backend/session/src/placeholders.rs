@@ -23,7 +23,7 @@ use crate::{SessionError, sys};
 const LONGEST: u64 = 256;
 
 /// A file that holds a placeholder of this `GG_DIR`'s.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Held {
     /// Where it stands.
     pub path: PathBuf,
@@ -43,6 +43,13 @@ fn read(issued: &Issued, file: &File) -> io::Result<Option<OutputName>> {
     Ok(object.filter(|object| issued.has(object)))
 }
 
+/// Whether a file of this size is a placeholder that was not issued here.
+pub(crate) fn is_foreign(issued: &Issued, path: &Path, size: u64) -> bool {
+    let read = || -> io::Result<Vec<u8>> { std::fs::read(path) };
+    size <= LONGEST
+        && read().is_ok_and(|text| Placeholder::decode(&text).is_ok_and(|placeholder| !issued.has(&placeholder.object)))
+}
+
 /// Whether a file begins as a placeholder that was issued here does, and goes on: something was made of what was not there.
 pub(crate) fn holds_remains(issued: &Issued, path: &Path) -> io::Result<bool> {
     let mut text = Vec::new();
@@ -59,13 +66,15 @@ pub(crate) fn stand_in(output: &Output, object: &OutputName, mode: u32) -> Resul
     put(&mut Content::Text(&text), path, output.writes, mode).map_err(|e| SessionError::io("writing", path, e))
 }
 
-/// Makes a placeholder the output it stands for; says whether it still was one. `mode` is the output's.
+/// Makes a placeholder the output it stands for; says whether it still was one. `mode` is the output's; `within_inode`: also
+/// for who has it open already.
 pub(crate) fn fulfil(
     issued: &Issued,
     store: &LocalStore,
     held: &Held,
     value: &ValueName,
     mode: u32,
+    within_inode: bool,
 ) -> Result<bool, SessionError> {
     let path = &held.path;
     let at = |e| SessionError::io("writing", path, e);
@@ -82,6 +91,11 @@ pub(crate) fn fulfil(
         Err(e) => return Err(at(e)),
     };
     let torn = issued.is_being_written(held);
+    if torn && !holds_remains(issued, path).map_err(at)? {
+        // Its head is the output's already, or it was written anew: whatever it is, it is no placeholder.
+        issued.note_written(held).map_err(at)?;
+        return Ok(false);
+    }
     if !torn && read(issued, &file).map_err(at)?.as_ref() != Some(&held.object) {
         return Ok(false);
     }
@@ -90,7 +104,7 @@ pub(crate) fn fulfil(
     let changed = issued.get(&held.object).is_some_and(|issue| issue.mode != before.mode() & 0o7777);
     let mode = if changed { before.mode() & 0o7777 } else { mode };
     let times = FileTimes::new().set_modified(before.modified().map_err(at)?);
-    if before.nlink() == 1 && !torn {
+    if before.nlink() == 1 && !torn && !within_inode {
         match beside(&mut object, path, mode, times) {
             // Where no name can be made there may be room in the file itself.
             Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {}

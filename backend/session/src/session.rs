@@ -6,6 +6,7 @@ mod found;
 mod known;
 mod late;
 mod lazy;
+mod pending;
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -19,7 +20,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use gg_force::{Cancel, Coordinator, Event, ForceOptions, Forced, Outcome, trace};
 use gg_models::{Models, ReasonKind};
-use gg_protocol::{FdInfo, FdKind, Reply, Request};
+use gg_protocol::{FdKind, Reply, Request};
 use gg_store::{DigestCache, Lease, LocalStore, Memo, Record, Store as _, StoreError};
 use gg_thunk::{OutputName, Thunk, ThunkName};
 
@@ -40,7 +41,8 @@ pub(crate) use doubt::Doubt;
 pub use found::Found;
 use known::{Known, finder, path_of, real_env};
 pub use late::{Late, LateFailure, OverHost, Unsealed};
-pub(crate) use lazy::Lazy;
+pub use lazy::Early;
+use lazy::Lazy;
 
 /// The reason for which calls run natively while the disk of the `GG_DIR` is full.
 pub const STORE_FULL: &str = "store-full";
@@ -71,8 +73,8 @@ pub struct Options {
     pub unsealed: Option<String>,
     /// Runs a thunk over a read-only view of the host, where that can be.
     pub over_host: Option<Box<OverHost>>,
-    /// The build's standard output and standard error, if calls are to be answered before their work is done.
-    pub lazy: Option<[FdInfo; 2]>,
+    /// The build whose calls are to be answered before their work is done, if they are.
+    pub lazy: Option<Early>,
     /// Paths that models are shown as absent; for the tests of the audit.
     pub hidden: Vec<PathBuf>,
 }
@@ -175,7 +177,7 @@ impl Session {
             hangups: Hangups::start().map_err(at)?,
             unsealed: options.unsealed,
             issued: Issued::open(&options.gg_dir),
-            begun: options.lazy.map(|_| i128::try_from(since * 1000).unwrap_or(0)),
+            begun: options.lazy.as_ref().map(|_| i128::try_from(since * 1000).unwrap_or(0)),
             lazy: options.lazy.map(Lazy::new),
             over_host: options.over_host,
             counted: Mutex::default(),
@@ -270,6 +272,7 @@ impl Session {
         line.anew = known.anew.take();
         let standing = self.shapes.standing(&known.shape);
         if let Some(Standing::Disabled(why)) = standing {
+            self.has_spoken(&known.thunk.name());
             return Err(native("model-disabled", why));
         }
         for output in &known.thunk.outputs {
@@ -282,6 +285,7 @@ impl Session {
             }
         }
         if known.fails {
+            self.has_spoken(&known.thunk.name());
             *doubt = Some(Doubt::new(request, known, String::new(), true));
             return Err(native("fails-as-before", ""));
         }
@@ -303,6 +307,7 @@ impl Session {
         {
             return self.answer_lazily(lazy, request, &known, standing.as_ref(), line);
         }
+        self.has_spoken(&name);
         let audited = policy.wants(&known.thunk, standing.is_some());
         // Noted first: whatever is in the memo can be dropped from it.
         self.note(&known.shape, &name)?;
@@ -382,7 +387,7 @@ impl Session {
             if let Event::Settled { thunk, forced } = &progress.event
                 && let Some(record) = forced.record().filter(|_| *thunk != name)
             {
-                self.count_late(thunk, forced, record);
+                self.settled_late(thunk, forced, record);
             }
         }))
     }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use gg_force::{ForceOptions, Forced, Outcome};
 use gg_protocol::{Client, Reply, Request, SOCKET_VARIABLE};
-use gg_session::{Found, Held, Issued, Late, Session};
+use gg_session::{Found, Held, Issued, Late, LateFailure, Session};
 use gg_store::{LocalStore, Memo, Store as _};
 use gg_thunk::{OutputName, Placeholder, ThunkName};
 
@@ -73,9 +73,20 @@ pub(crate) fn run(targets: &[OsString], jobs: Option<usize>, keep_going: bool) -
     let mut code = ExitCode::SUCCESS;
     if !files.is_empty() || !dirs.is_empty() {
         let session = place.session(jobs)?;
+        let (mut pending, mut roots) = (Vec::new(), Vec::new());
         for dir in dirs {
-            let Found { held, remains } = session.placeholders_below(&dir)?;
+            let Found { held, foreign, remains } = session.placeholders_below(&dir)?;
             files.extend(held);
+            pending.extend(session.pending_failures(&dir));
+            roots.push(dir);
+            if let Some(first) = foreign.first() {
+                let more = if foreign.len() > 1 { format!(" and {} more", foreign.len() - 1) } else { String::new() };
+                eprintln!(
+                    "gg force: {}{more}: this GG_DIR never issued the placeholder; set GG_DIR to the one that did",
+                    shown(first)
+                );
+                code = ExitCode::FAILURE;
+            }
             for file in remains {
                 eprintln!(
                     "gg force: {} was made of a file that was not made yet: remove it, and make it again",
@@ -87,6 +98,13 @@ pub(crate) fn run(targets: &[OsString], jobs: Option<usize>, keep_going: bool) -
         if !files_forced(&session, &files, keep_going)? {
             code = ExitCode::FAILURE;
         }
+        // What failed in an earlier step, and not anew in this one.
+        let still: Vec<LateFailure> = roots.iter().flat_map(|dir| session.pending_failures(dir)).collect();
+        pending.retain(|failure| still.contains(failure));
+        if tell_pending("gg force", &pending)? {
+            code = ExitCode::FAILURE;
+        }
+        roots.iter().for_each(|dir| session.nothing_waits_below(dir));
     }
     if !named.is_empty() && !by_name(&place, &named, jobs, keep_going)? {
         code = ExitCode::FAILURE;
@@ -131,6 +149,15 @@ fn files_forced(session: &Session, files: &[Held], keep_going: bool) -> Result<b
         );
     }
     Ok(well)
+}
+
+/// Says which commands have failed after they were answered, without a make that has done them again since.
+pub(super) fn tell_pending(who: &str, failures: &[LateFailure]) -> Result<bool> {
+    for failure in failures {
+        std::io::stderr().write_all(&failure.stderr)?;
+        eprintln!("{who}: {}: {} (answered before its work was done)", failure.command, failure.exit);
+    }
+    Ok(!failures.is_empty())
 }
 
 /// Says what the commands say; whether all went well.

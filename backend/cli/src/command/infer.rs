@@ -1,19 +1,16 @@
 //! `gg infer`: runs a build and answers what can be answered before the work is done.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use gg_session::lead::{End, Lead, Watch, die_by, streams};
+use gg_session::lead::{End, Lead, Watch, die_by, early};
 use gg_session::{Found, STORE_FULL, Stats};
 
 use crate::shown;
 use crate::workplace::Workplace;
-
-/// More often than this a build is not run again for what failed after it was answered.
-const ROUNDS: usize = 100;
 
 pub(crate) fn run(command: &[OsString]) -> Result<ExitCode> {
     let begun = Instant::now();
@@ -21,30 +18,26 @@ pub(crate) fn run(command: &[OsString]) -> Result<ExitCode> {
     let (name, args) = command.split_first().context("no command is given")?;
     let place = Workplace::here()?;
     let mut opening = place.opening(None)?;
-    opening.lazy = Some(streams());
+    let here = std::env::current_dir().context("the current directory")?;
+    opening.lazy = Some(early(&here));
     let own = std::env::current_exe().context("gg's own path")?;
     let own = own.parent().context("gg's own directory")?.to_owned();
-    let lead = Lead::open(&opening, &own)?;
-    let mut rounds = 0;
-    let end = loop {
+    let lead = Lead::open(&opening, &own, &here)?;
+    let build = || {
         let mut command = Command::new(name);
         command.args(args);
-        lead.guide(&mut command);
-        let end = watch.run(command).with_context(|| format!("running {}", shown(Path::new(name))))?;
-        rounds += 1;
-        let again = lead.session().take_late_failure() && matches!(end, End::Exit(_)) && rounds < ROUNDS;
-        if !again {
-            break end;
-        }
+        command
+    };
+    let again = || {
         eprintln!("gg infer: a command failed after it was answered; the build is run again, with that one at once");
     };
+    let end = lead.run(&watch, &build, false, &again)?;
     let session = lead.close();
     let status = match end {
         End::Signal(signal) => die_by(signal),
         End::Exit(status) => status,
     };
-    let here = std::env::current_dir().context("the current directory")?;
-    let Found { held, remains } = session.placeholders_below(&here)?;
+    let Found { held, remains, .. } = session.placeholders_below(&here)?;
     if std::env::var_os("GG_SUMMARY").is_none_or(|value| value != "no") {
         let elsewhere = session.waiting_elsewhere(&here);
         eprint!("{}", summary(&session.stats(), held.len(), elsewhere, begun.elapsed(), session.unsealed()));
@@ -55,6 +48,9 @@ pub(crate) fn run(command: &[OsString]) -> Result<ExitCode> {
             shown(first),
             if remains.len() > 1 { format!(" (and {} more)", remains.len() - 1) } else { String::new() }
         );
+    }
+    if status == 0 && super::force::tell_pending("gg infer", &session.pending_failures(&here))? {
+        return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)))
 }

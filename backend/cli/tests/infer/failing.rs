@@ -217,3 +217,58 @@ fn not_remembered_as_anything_else() {
     let gg = bench.infer(&["-j1"]);
     assert_alike(&native, &Ended { tree: native.tree.clone(), ..gg });
 }
+
+/// What follows an early answer in its recipe may stand though the command fails: the build has not gone well until the
+/// command is called again, its source is another, or its output is there.
+#[test]
+fn a_stamp_after_what_failed() {
+    let makefile = "\
+all: x.stamp
+x.stamp: x.c
+\t$(CC) -c x.c -o x.o
+\ttouch x.stamp
+";
+    let bench = Bench::new(Tree::new().file("Makefile", makefile).file("x.c", "int x = ;\n"));
+    assert_eq!(bench.native(&["-j1"]).status, Some(2));
+    bench.fresh();
+    assert_eq!(bench.infer(&["-j1"]).status, Some(0));
+    let forced = bench.force(&[]);
+    assert!(forced.status == Some(1) && forced.stderr.contains("error: expected"), "{}", forced.stderr);
+    // the stamp stands, so make has nothing to do
+    for again in [bench.infer(&["-j1"]), bench.force(&[]), bench.gg_make(&["-j1"])] {
+        assert_ne!(again.status, Some(0), "{}", again.stderr);
+        assert!(again.stderr.contains("error: expected") && again.stderr.contains("-c x.c -o x.o"), "{}", again.stderr);
+    }
+    // in a build that settles by itself, too
+    bench.fresh();
+    let lazy = bench.gg_make(&["-j1", "--gg-lazy"]);
+    assert!(lazy.status == Some(2) && lazy.stderr.contains("error: expected"), "{}", lazy.stderr);
+    // make sees another source, and that is the end of it
+    crate::between::write_later(&bench, "x.c", "int x;\n");
+    assert_eq!(bench.both(&["-j1"], &[]).status, Some(0));
+    assert_eq!(bench.gg_make(&["-j1"]).status, Some(0));
+}
+
+/// What a status decides is not answered early.
+#[test]
+fn a_probe_in_a_recipe() {
+    let makefile = "\
+all: main.o
+config.h:
+\t-$(CC) -c probe.c -o probe.o && echo '#define HAVE 1' >config.h
+\ttest -f config.h || echo '#define HAVE 0' >config.h
+main.o: main.c config.h
+\t$(CC) -c main.c
+";
+    let project = Tree::new()
+        .file("Makefile", makefile)
+        .file("probe.c", "int probe = ;\n")
+        .file("main.c", "#include \"config.h\"\nint have = HAVE;\n");
+    let bench = Bench::new(project);
+    let native = bench.native(&["-j1"]);
+    assert_eq!(native.status, Some(0), "{}", native.stderr);
+    bench.fresh();
+    let gg = bench.both(&["-j1"], &[]);
+    assert_eq!(gg.status, Some(0), "{}", gg.stderr);
+    assert_same_tree(&native, &gg);
+}

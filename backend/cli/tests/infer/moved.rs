@@ -152,3 +152,33 @@ all:
     assert_same_tree(&native, &gg);
     assert_eq!((native.status, gg.status), (Some(0), Some(0)), "{}", gg.stderr);
 }
+
+/// What was moved, linked to, or is open already becomes its output too, also by gg-make that settles by itself.
+#[test]
+fn found_where_it_went() {
+    let makefile = "\
+all: prog size
+part.o: part.c
+\t$(CC) -c -o part.tmp part.c && mv part.tmp part.o
+libx.so.1: other.c
+\t$(CC) -shared -fPIC -o libx.so other.c
+\tmv libx.so libx.so.1
+\tln -s libx.so.1 libx.so
+prog: main.o part.o libx.so.1
+\t$(CC) -o prog main.o part.o -L. -lx -Wl,-rpath,$(CURDIR)
+size: first.o
+\twc -c <first.o >size
+first.o: part.c
+\t$(CC) -c -o first.o part.c
+";
+    let bench = Bench::new(project("").file("Makefile", makefile).file("other.c", "int other(void) { return 1; }\n"));
+    let native = bench.native(&["-j1"]);
+    assert_eq!(native.status, Some(0), "{}", native.stderr);
+    bench.fresh();
+    assert_same_tree(&native, &bench.both(&["-j1"], &[]));
+    bench.fresh();
+    let lazy = bench.gg_make(&["-j1", "--gg-lazy"]);
+    assert_eq!(lazy.status, Some(0), "{}", lazy.stderr);
+    assert_same_tree(&native, &lazy);
+    bench.has_nothing_to_do(&["-j1"]);
+}

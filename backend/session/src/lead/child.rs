@@ -6,6 +6,7 @@
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::signals::{self, Pid, Received, Signals};
@@ -33,6 +34,7 @@ impl Child {
 pub struct Watch {
     signals: Signals,
     child: Child,
+    signalled: Arc<AtomicBool>,
 }
 
 impl Watch {
@@ -43,11 +45,12 @@ impl Watch {
 
     /// The same; where a signal ends this process, `last` is done first.
     pub fn start_with(last: impl Fn() + Send + 'static) -> io::Result<Watch> {
-        let watch = Watch { signals: Signals::take(), child: Child::default() };
-        let (signals, child) = (watch.signals, watch.child.clone());
+        let watch = Watch { signals: Signals::take(), child: Child::default(), signalled: Arc::default() };
+        let (signals, child, signalled) = (watch.signals, watch.child.clone(), Arc::clone(&watch.signalled));
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             loop {
                 let received = signals.wait();
+                signalled.store(true, Ordering::SeqCst);
                 let child = child.lock();
                 match *child {
                     Some(command) => pass_on(command, received),
@@ -83,6 +86,12 @@ impl Watch {
             (_, Some(signal)) => End::Signal(signal),
             (code, None) => End::Exit(code.unwrap_or(1)),
         })
+    }
+
+    /// Whether somebody has asked the build to end.
+    #[must_use]
+    pub fn was_signalled(&self) -> bool {
+        self.signalled.load(Ordering::SeqCst)
     }
 
     /// Lets the command take this process's place; returns only if it cannot.

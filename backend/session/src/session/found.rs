@@ -5,12 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Session;
 use crate::SessionError;
-use crate::placeholders::{Held, held_by, holds_remains};
+use crate::placeholders::{Held, held_by, holds_remains, is_foreign};
 
 /// What was found in a tree.
 pub struct Found {
     /// The placeholders.
     pub held: Vec<Held>,
+    /// Files with placeholders of another `GG_DIR`'s.
+    pub foreign: Vec<PathBuf>,
     /// Files that were made of placeholders, by something that did not know them.
     pub remains: Vec<PathBuf>,
 }
@@ -18,7 +20,7 @@ pub struct Found {
 impl Session {
     /// The placeholders at and below a directory, links not followed.
     pub fn placeholders_below(&self, dir: &Path) -> Result<Found, SessionError> {
-        let mut found = Found { held: self.issued.being_written(), remains: Vec::new() };
+        let mut found = Found { held: self.issued.being_written(), foreign: Vec::new(), remains: Vec::new() };
         found.held.retain(|held| held.path.starts_with(dir));
         if !self.issued.any() {
             return Ok(found);
@@ -45,6 +47,7 @@ impl Session {
                 {
                     match held_by(&self.issued, &path, stat.len()) {
                         Ok(Some(object)) => found.held.push(Held { path, object }),
+                        Ok(None) if is_foreign(&self.issued, &path, stat.len()) => found.foreign.push(path),
                         Ok(None) => larger.extend(stat.modified().ok().map(|modified| (path, modified))),
                         // A file that may not be read is none of this build's.
                         Err(_) => {}

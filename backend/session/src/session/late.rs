@@ -9,10 +9,14 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use gg_force::{Event, ForceOptions, Forced, Outcome, Progress, trace};
-use gg_store::{Made, Record, sharded};
-use gg_thunk::{Bytes, FileNode, Node, ObjectName, OutputName, Tag, Thunk, ThunkName, TreeBuilder, TreeName};
+use gg_store::{Made, Record};
+use gg_thunk::{
+    Bytes, FileNode, Node, ObjectName, OutputName, Tag, Thunk, ThunkName, TreeBuilder, TreeName, ValueName,
+};
+use serde::{Deserialize, Serialize};
 
 use super::Session;
 use crate::issued::{Issue, Once};
@@ -54,6 +58,7 @@ pub struct Late {
 }
 
 /// A command that failed after its call was answered.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LateFailure {
     /// The command line, as a shell would take it.
     pub command: String,
@@ -87,6 +92,17 @@ impl Session {
         keep_going: bool,
         tell: &mut dyn FnMut(&Progress),
     ) -> Result<Late, SessionError> {
+        self.force_held_and(held, keep_going, None, tell)
+    }
+
+    /// The same; somebody has the file `open` open already, and is to read the output.
+    pub(super) fn force_held_and(
+        &self,
+        held: &[Held],
+        keep_going: bool,
+        open: Option<&Path>,
+        tell: &mut dyn FnMut(&Progress),
+    ) -> Result<Late, SessionError> {
         let mut wanted: HashMap<ThunkName, Wanted> = HashMap::new();
         for one in held {
             let thunk = wanted.entry(one.object.thunk);
@@ -114,23 +130,24 @@ impl Session {
                     continue;
                 }
                 let issue = self.issue_of(&name);
-                let made = made(&order, &wanted, &answers);
-                // A thunk made by hand has the inputs that its maker wants.
-                let over_host = issue.as_ref().and_then(|_| self.over_host(&name, &forced, &made));
-                match over_host {
-                    Some(Unsealed { record: Some(record), .. }) => {
-                        passed = true;
-                        let said = first_line(&forced.outcome);
-                        let why = format!("the thunk failed where the tool does not: {said}");
-                        late.misses.extend(issue.as_ref().map(|issue| self.missed(issue, &why)));
-                        settled.insert(
-                            name,
-                            Arc::new(Forced { outcome: Outcome::Done(Arc::new(record)), ..(*forced).clone() }),
-                        );
+                let outcome = match &issue {
+                    // A thunk made by hand has the inputs that its maker wants.
+                    None => None,
+                    Some(issue) => {
+                        self.second_opinion(&name, issue, &forced, &made(&order, &wanted, &answers), &mut late)
                     }
-                    _ => {
-                        self.note_failed_late([Some(name), forced.reduced]);
-                        late.failures.push(failure(&name, issue.as_ref(), &forced.outcome));
+                };
+                match outcome {
+                    Some(record) => {
+                        passed = true;
+                        settled.insert(name, done(record, &forced));
+                    }
+                    None => {
+                        let failure = failure(&name, issue.as_ref(), &forced.outcome);
+                        if let Some(issue) = &issue {
+                            self.note_failed_late(&name, forced.reduced.as_ref(), &issue.call, &failure);
+                        }
+                        late.failures.push(failure);
                         settled.insert(name, forced);
                     }
                 }
@@ -150,7 +167,7 @@ impl Session {
         for (name, forced) in order.iter().zip(&answers) {
             let Wanted { held, .. } = &wanted[name];
             match &forced.outcome {
-                Outcome::Done(record) => self.become_real(held, record, &mut late)?,
+                Outcome::Done(record) => self.become_real(held, record, open, &mut late)?,
                 outcome => {
                     let issue = wanted[name].issue.as_ref();
                     match (outcome, forced.failure.as_deref()) {
@@ -208,7 +225,7 @@ impl Session {
                     }
                     Outcome::Done(record) if seen.done.insert(*thunk) => {
                         seen.spoken.push((*thunk, Arc::clone(record)));
-                        self.count_late(thunk, forced, record);
+                        self.settled_late(thunk, forced, record);
                     }
                     _ => {}
                 }
@@ -223,17 +240,25 @@ impl Session {
             if let Event::Settled { thunk, forced } = &progress.event
                 && let Some(record) = forced.record()
             {
-                self.count_late(thunk, forced, record);
+                self.settled_late(thunk, forced, record);
             }
         })
     }
 
-    /// Counts a thunk that was forced after its call was answered; once.
-    pub(super) fn count_late(&self, thunk: &ThunkName, forced: &Forced, record: &Record) {
+    /// A thunk was forced after its call was answered: counts it, once, and notes what is to be dropped from the memo if its
+    /// model turns out to be wrong.
+    pub(super) fn settled_late(&self, thunk: &ThunkName, forced: &Forced, record: &Record) {
+        if let Some(reduced) = forced.reduced.filter(|reduced| reduced != thunk)
+            && let Some(issue) = self.issue_of(thunk)
+        {
+            // Where that cannot be noted, nothing else can be.
+            let _ = self.note(&issue.shape, &reduced);
+        }
         let new = self.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(*thunk);
         if new && self.issued.is_first(Once::Counted, thunk) {
             self.write(Line {
                 session: self.name.clone(),
+                at_us: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64),
                 memo: forced.from_memo,
                 engine: Some(forced.engine.to_string()).filter(|engine| !engine.is_empty()),
                 cpu_us: if forced.from_memo { 0 } else { record.user_us + record.sys_us },
@@ -247,6 +272,35 @@ impl Session {
         let thunk = self.contents.store.get_thunk(name).ok().flatten()?;
         let object = |tag: &Tag| OutputName { thunk: *name, tag: tag.clone() };
         thunk.outputs.iter().find_map(|output| self.issued.get(&object(&output.tag)))
+    }
+
+    /// What is made of a thunk that failed, if it was not its command that did: run anew, or over the host. Then its model
+    /// has missed something.
+    fn second_opinion(
+        &self,
+        name: &ThunkName,
+        issue: &Issue,
+        forced: &Forced,
+        made: &[(PathBuf, Made)],
+        late: &mut Late,
+    ) -> Option<Arc<Record>> {
+        let anew = || {
+            let mut options = ForceOptions::default();
+            options.no_memo = true;
+            self.coordinator.force(name, options)
+        };
+        if let Outcome::Failed { exit: trace::Exit::Signal(_), .. } = &forced.outcome {
+            // Killed for want of memory, as like as not: that says nothing of the model.
+            return anew().record().cloned();
+        }
+        let Some(Unsealed { record: Some(record), .. }) = self.over_host(name, forced, made) else { return None };
+        // Whatever made it fail may have passed: a full disk, a tool that was being installed.
+        if let Some(record) = anew().record() {
+            return Some(Arc::clone(record));
+        }
+        let why = format!("the thunk failed where the tool does not: {}", first_line(&forced.outcome));
+        late.misses.push(self.missed(issue, &why));
+        Some(Arc::new(record))
     }
 
     /// Runs a thunk over the host; `None` where that cannot be. Beside its own inputs it sees what stands on the host as a
@@ -285,7 +339,7 @@ impl Session {
     }
 
     /// Holds the thunks that are to be audited against a run over the host. Says whether a model has been found wrong; then
-    /// all thunks of its flag shape are settled as failed.
+    /// what the host gave is the result, for all thunks of its flag shape.
     fn audit_late(
         &self,
         order: &[ThunkName],
@@ -302,23 +356,49 @@ impl Session {
             if settled.contains_key(name) || disabled {
                 continue;
             }
-            let Some(unsealed) = self.over_host(name, forced, &[]) else { continue };
+            // The host is not any more what the model saw: that says nothing.
+            if issue.call.parse().map_or(true, |call| self.has_changed(name, &call)) {
+                continue;
+            }
+            let Some(unsealed_of_audit) = self.over_host(name, forced, &[]) else { continue };
             self.write(Line { session: self.name.clone(), audited: true, ..Line::default() });
-            let Some(why) = self.difference(record, &unsealed)? else {
+            let Some(why) = self.difference(record, &unsealed_of_audit)? else {
                 // What cannot be kept is found out again.
                 let _ = self.shapes.sound(&issue.shape);
                 continue;
             };
             wrong = true;
             late.misses.push(self.missed(issue, &why));
-            for (other, wanted) in wanted {
-                if wanted.issue.as_ref().is_some_and(|other| other.shape == issue.shape) {
-                    let outcome = Outcome::CouldNotRun(format!("its model has missed something: {why}"));
-                    settled.insert(*other, Arc::new(Forced { outcome, ..(**forced).clone() }));
+            for (other, theirs) in order.iter().zip(answers) {
+                if wanted[other].issue.as_ref().is_none_or(|other| other.shape != issue.shape) {
+                    continue;
                 }
+                let unsealed = if other == name { None } else { self.over_host(other, theirs, &[]) };
+                let ended = match unsealed.as_ref().unwrap_or(&unsealed_of_audit) {
+                    Unsealed { record: Some(record), .. } => done(Arc::new(record.clone()), theirs),
+                    Unsealed { exit, .. } => {
+                        let outcome = Outcome::CouldNotRun(format!("its model has missed something: {why}; {exit}"));
+                        Arc::new(Forced { outcome, ..(**theirs).clone() })
+                    }
+                };
+                settled.insert(*other, ended);
             }
         }
         Ok(wrong)
+    }
+
+    /// Whether the model of a call would see something else by now, but for what it writes, and what stood as a placeholder.
+    pub(super) fn has_changed(&self, name: &ThunkName, call: &ValueName) -> bool {
+        let thunk = self.contents.store.get_thunk(name).ok().flatten();
+        match (thunk, self.calls.get(call)) {
+            (Some(thunk), Some(call)) if call.thunk == name.to_string() => {
+                let outputs = thunk.outputs.iter().map(|output| PathBuf::from(OsStr::from_bytes(&output.path)));
+                let made = outputs.chain(self.inputs(&thunk).map(|held| held.path));
+                let made: Vec<PathBuf> = made.chain(self.hidden.iter().cloned()).collect();
+                call.evidence.appeared_or_changed(&made, &|path, stat| self.contents.current(path, stat))
+            }
+            _ => true,
+        }
     }
 
     /// How the result of a thunk differs from that of the same steps over the host, if it does.
@@ -369,14 +449,20 @@ impl Session {
         Ok(())
     }
 
-    fn become_real(&self, held: &[Held], record: &Record, late: &mut Late) -> Result<(), SessionError> {
+    fn become_real(
+        &self,
+        held: &[Held],
+        record: &Record,
+        open: Option<&Path>,
+        late: &mut Late,
+    ) -> Result<(), SessionError> {
         let store = &self.contents.store;
         for one in held {
             let Some(made) = record.outputs.get(&one.object.tag) else {
                 self.remove_held(one, late)?;
                 continue;
             };
-            if fulfil(&self.issued, store, one, &made.object, made.mode)? {
+            if fulfil(&self.issued, store, one, &made.object, made.mode, open == Some(one.path.as_path()))? {
                 late.files += 1;
                 late.bytes += made.object.len();
             }
@@ -385,7 +471,7 @@ impl Session {
     }
 
     /// Removes a file that still holds its placeholder. One that was made by hand is nobody's to make again, and stays.
-    fn remove_held(&self, held: &Held, late: &mut Late) -> Result<(), SessionError> {
+    pub(super) fn remove_held(&self, held: &Held, late: &mut Late) -> Result<(), SessionError> {
         if self.issued.get(&held.object).is_none() {
             return Ok(());
         }
@@ -408,24 +494,6 @@ impl Session {
         }
         Ok(())
     }
-
-    fn failed_late(&self, name: &ThunkName) -> PathBuf {
-        let dir = crate::late_failures(self.contents.store.root());
-        sharded(&dir, name.digest(), &name.to_string())
-    }
-
-    /// Calls that come to these thunks are not answered before the work is done.
-    fn note_failed_late(&self, names: [Option<ThunkName>; 2]) {
-        for name in names.into_iter().flatten() {
-            // What cannot be noted fails late once more.
-            let _ = crate::sys::write_whole(&self.failed_late(&name), b"");
-        }
-    }
-
-    /// Whether this thunk has failed after its call was answered.
-    pub(super) fn has_failed_late(&self, name: &ThunkName) -> bool {
-        self.failed_late(name).exists()
-    }
 }
 
 /// What was made for the placeholders that stand somewhere, and where.
@@ -436,6 +504,11 @@ fn made(order: &[ThunkName], wanted: &HashMap<ThunkName, Wanted>, answers: &[Arc
         wanted.held.iter().filter_map(one).collect::<Vec<_>>()
     })
     .collect()
+}
+
+/// The answer about a thunk that has come to this record in another way.
+fn done(record: Arc<Record>, forced: &Forced) -> Arc<Forced> {
+    Arc::new(Forced { outcome: Outcome::Done(record), ..forced.clone() })
 }
 
 fn first_line(outcome: &Outcome) -> String {

@@ -5,8 +5,10 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
+use std::fs::Permissions;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,10 +26,18 @@ use crate::placeholders::{Held, held_by, stand_in};
 use crate::shapes::Standing;
 use crate::{SessionError, audit, caller, readers, sys};
 
+/// A build whose calls are to be answered before their work is done.
+#[derive(Clone, Debug)]
+pub struct Early {
+    /// Its standard output and standard error: a call that speaks elsewhere is heard by somebody else.
+    pub streams: [FdInfo; 2],
+    /// Where it works: what it moves is looked for at and below this directory.
+    pub works_in: PathBuf,
+}
+
 /// What a session knows that answers before the work is done.
 pub(crate) struct Lazy {
-    /// Standard output and standard error of the build: a call that speaks elsewhere is heard by somebody else.
-    streams: [FdInfo; 2],
+    build: Early,
     waiting: Mutex<Waiting>,
 }
 
@@ -44,8 +54,8 @@ struct Waiting {
 }
 
 impl Lazy {
-    pub fn new(streams: [FdInfo; 2]) -> Lazy {
-        Lazy { streams, waiting: Mutex::default() }
+    pub fn new(build: Early) -> Lazy {
+        Lazy { build, waiting: Mutex::default() }
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -75,7 +85,7 @@ impl Session {
         let Some(lazy) = &self.lazy else { return false };
         let same = |ours: &FdInfo, theirs: &FdInfo| (ours.dev, ours.ino) == (theirs.dev, theirs.ino);
         let [_, out, err] = &request.fds;
-        let heard_elsewhere = !same(&lazy.streams[0], out) || !same(&lazy.streams[1], err);
+        let heard_elsewhere = !same(&lazy.build.streams[0], out) || !same(&lazy.build.streams[1], err);
         let looked_at = known.holds.len() != known.thunk.outputs.len()
             || known.holds.contains(&Holds::Text)
             || known.thunk.outputs.iter().any(|output| output.optional);
@@ -120,16 +130,37 @@ impl Session {
             // It can be executed if its output may be: then executing it forces it.
             let mode = if *holds == Holds::Binary { 0o777 } else { 0o666 } & !request.umask;
             let path = path_of(output);
-            let issue =
-                Issue { holds: *holds, at_ns, mode, shape: known.shape.clone(), audit, argv: request.argv.clone() };
+            let issue = Issue {
+                holds: *holds,
+                at_ns,
+                mode,
+                shape: known.shape.clone(),
+                call: known.key.to_string(),
+                audit,
+                argv: request.argv.clone(),
+            };
             let noted = self.issued.note_known(&object, &issue);
             noted.map_err(|e| SessionError::io("noting a placeholder for", &path, e))?;
+            let untouched = self.is_untouched(&path);
             stand_in(output, &object, mode)?;
+            if untouched {
+                // What was written into another placeholder has that one's mode, which is nobody's wish.
+                let set = std::fs::set_permissions(&path, Permissions::from_mode(mode));
+                set.map_err(|e| SessionError::io("writing", &path, e))?;
+            }
+            let path = path.canonicalize().unwrap_or(path);
             lazy.waiting().held.push(Held { path, object });
         }
         self.issued.note_new(&thunk);
         (line.thunk, line.lazy) = (true, true);
         Ok(Reply::Done { status: 0, stdout: Vec::new(), stderr: Vec::new() })
+    }
+
+    /// Whether a placeholder stands at a path, with the mode that it was given.
+    fn is_untouched(&self, path: &Path) -> bool {
+        let issue = self.holder(path).and_then(|object| self.issued.get(&object));
+        let mode = path.metadata().map(|stat| stat.mode() & 0o7777).ok();
+        issue.is_some_and(|issue| Some(issue.mode) == mode)
     }
 
     /// The output that the file at a path stands for, if it is a placeholder.
@@ -145,14 +176,17 @@ impl Session {
             return None;
         }
         let mut held = self.named(request);
+        let mut open = None;
         if request.fds[0].kind == FdKind::File
             && let Some(path) =
                 caller.and_then(sys::peer).and_then(|peer| std::fs::read_link(format!("/proc/{peer}/fd/0")).ok())
             && let Some(object) = self.holder(&path)
         {
-            held.push(Held { path, object });
+            held.push(Held { path: path.clone(), object });
+            open = Some(path);
         }
-        Some(match self.make_real(&held, &[]) {
+        let others = if readers::may_read_more(&request.tool) { self.waiting() } else { Vec::new() };
+        Some(match self.make_real_and(&held, &others, open.as_deref()) {
             Ok(()) => self.run_real(request, false)?,
             Err(said) => refusal(said),
         })
@@ -168,8 +202,7 @@ impl Session {
         let path = path.canonicalize().ok()?;
         let mut held: Vec<Held> = self.holder(&path).map(|object| Held { path, object }).into_iter().collect();
         held.extend(self.named(request));
-        let others = self.lazy.as_ref().map_or_else(Vec::new, |lazy| lazy.waiting().held.clone());
-        Some(match self.make_real(&held, &others) {
+        Some(match self.make_real(&held, &self.waiting()) {
             Ok(()) => Reply::Done { status: 0, stdout: Vec::new(), stderr: Vec::new() },
             Err(said) => refusal(said),
         })
@@ -184,10 +217,7 @@ impl Session {
         if let Some(thunk) = thunk {
             held.extend(self.inputs(thunk));
         }
-        let others = match &self.lazy {
-            Some(lazy) if !reason.starts_with("probe") => lazy.waiting().held.clone(),
-            _ => Vec::new(),
-        };
+        let others = if reason.starts_with("probe") { Vec::new() } else { self.waiting() };
         self.make_real(&held, &others)
     }
 
@@ -204,8 +234,8 @@ impl Session {
     fn named(&self, request: &Request) -> Vec<Held> {
         let cwd = Path::new(OsStr::from_bytes(&request.cwd));
         let mut held = Vec::new();
-        for arg in request.argv.iter().skip(1) {
-            let path = cwd.join(OsStr::from_bytes(arg));
+        for part in request.argv.iter().skip(1).flat_map(|arg| readers::paths_in(arg)) {
+            let path = cwd.join(OsStr::from_bytes(part));
             let Ok(path) = path.canonicalize() else { continue };
             if path.is_dir() {
                 let waiting = self.lazy.as_ref().map(Lazy::waiting);
@@ -235,7 +265,7 @@ impl Session {
     }
 
     /// The placeholders among a thunk's inputs.
-    fn inputs(&self, thunk: &Thunk) -> impl Iterator<Item = Held> + use<> {
+    pub(super) fn inputs(&self, thunk: &Thunk) -> impl Iterator<Item = Held> + use<> {
         // A tree that cannot be read holds none that could be forced.
         let inputs = audit::flatten(&self.contents.store, &thunk.root).unwrap_or_default();
         inputs.into_iter().filter_map(|(path, node)| match node {
@@ -247,19 +277,71 @@ impl Session {
         })
     }
 
-    /// Makes everything real that was answered for; whether all went well since this was asked last. What failed is said by
-    /// the tools themselves, when the build is run again.
+    /// What this session has answered for, as far as is known.
+    fn waiting(&self) -> Vec<Held> {
+        self.lazy.as_ref().map_or_else(Vec::new, |lazy| lazy.waiting().held.clone())
+    }
+
+    /// Takes over what an earlier build has left to wait at or below a directory: it is made at once, or, where this
+    /// session answers early itself, with all else.
+    pub fn adopt(&self, dir: &Path) -> Result<(), SessionError> {
+        let waits = self.issued.may_wait_below(dir);
+        if let Some(lazy) = &self.lazy {
+            let root = &lazy.build.works_in;
+            self.issued.note_root(root).map_err(|e| SessionError::io("noting", root, e))?;
+        }
+        if !waits {
+            return Ok(());
+        }
+        let found = self.placeholders_below(dir)?.held;
+        match &self.lazy {
+            Some(lazy) => lazy.waiting().held.extend(found),
+            None => {
+                self.settle(&found, true, None)?;
+                self.issued.forget_roots(dir);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that all is made which waited at or below a directory.
+    pub fn nothing_waits_below(&self, dir: &Path) {
+        self.issued.forget_roots(dir);
+    }
+
+    /// Makes everything real that was answered for, wherever it was moved to below the build's directory; whether all went
+    /// well since this was asked last. What failed is said by the tools themselves, when the build is run again.
     pub fn finish(&self) -> Result<bool, SessionError> {
         let Some(lazy) = &self.lazy else { return Ok(true) };
-        let held: Vec<Held> = lazy.waiting().held.clone();
-        self.settle(&held, false)?;
-        Ok(!self.take_late_failure())
+        self.settle(&self.waiting(), false, None)?;
+        self.settle(&self.placeholders_below(&lazy.build.works_in)?.held, false, None)?;
+        let well = !self.take_late_failure();
+        if well {
+            self.issued.forget_roots(&lazy.build.works_in);
+        }
+        Ok(well)
+    }
+
+    /// Removes everything that was answered for and is not made: the next make makes it.
+    pub fn abandon(&self) -> Result<(), SessionError> {
+        let Some(lazy) = &self.lazy else { return Ok(()) };
+        let mut late = Late::default();
+        for held in self.waiting().into_iter().chain(self.placeholders_below(&lazy.build.works_in)?.held) {
+            self.remove_held(&held, &mut late)?;
+        }
+        self.issued.forget_roots(&lazy.build.works_in);
+        Ok(())
     }
 
     /// Forces what a command names, and others that it may look at. The error is what it is told if something that it names
     /// could not be made; where it needs one of the others it finds nothing, as it would under make.
     fn make_real(&self, named: &[Held], others: &[Held]) -> Result<(), String> {
-        let late = self.settle(&[named, others].concat(), true).map_err(|e| e.to_string())?;
+        self.make_real_and(named, others, None)
+    }
+
+    /// The same, where the command has the file `open` open already.
+    fn make_real_and(&self, named: &[Held], others: &[Held], open: Option<&Path>) -> Result<(), String> {
+        let late = self.settle(&[named, others].concat(), true, open).map_err(|e| e.to_string())?;
         if !named.iter().any(|held| late.removed.contains(&held.path)) {
             return Ok(());
         }
@@ -272,14 +354,12 @@ impl Session {
     }
 
     /// Forces placeholders, as far as they still stand, and lets what was answered for them be said.
-    fn settle(&self, held: &[Held], keep_going: bool) -> Result<Late, SessionError> {
-        // Some were made, replaced or removed since they were answered.
-        let stands = |held: &&Held| self.holder(&held.path).as_ref() == Some(&held.object);
-        let held: Vec<Held> = held.iter().filter(stands).cloned().collect();
+    fn settle(&self, held: &[Held], keep_going: bool, open: Option<&Path>) -> Result<Late, SessionError> {
+        let held = self.standing(held)?;
         if held.is_empty() {
             return Ok(Late::default());
         }
-        let late = self.force_held(&held, keep_going, &mut |_| {})?;
+        let late = self.force_held_and(&held, keep_going, open, &mut |_| {})?;
         for (stdout, stderr) in &late.messages {
             // The build's own streams; that nobody can read them changes nothing.
             let _ = std::io::stdout().write_all(stdout);
@@ -287,11 +367,34 @@ impl Session {
         }
         if let Some(lazy) = &self.lazy {
             let mut waiting = lazy.waiting();
-            waiting.held.retain(|one| !held.contains(one));
+            let settled: HashSet<&Held> = held.iter().collect();
+            waiting.held.retain(|one| !settled.contains(one));
             waiting.failed |= !late.failures.is_empty();
             waiting.could_not_run |= late.could_not_run;
         }
         Ok(late)
+    }
+
+    /// Those that still stand, and where: some were made, replaced or removed since they were answered, or moved.
+    fn standing(&self, held: &[Held]) -> Result<Vec<Held>, SessionError> {
+        let (mut standing, mut gone) = (Vec::new(), HashSet::new());
+        for one in held {
+            let path = one.path.canonicalize().unwrap_or_else(|_| one.path.clone());
+            match self.holder(&path) {
+                Some(object) if object == one.object => standing.push(Held { path, object }),
+                _ => drop(gone.insert(one.object.clone())),
+            }
+        }
+        if let Some(lazy) = self.lazy.as_ref().filter(|_| !gone.is_empty()) {
+            let found = self.placeholders_below(&lazy.build.works_in)?.held;
+            let moved: Vec<Held> = found.into_iter().filter(|one| gone.contains(&one.object)).collect();
+            let mut waiting = lazy.waiting();
+            waiting.held.retain(|one| !gone.contains(&one.object) || moved.contains(one));
+            let known: HashSet<Held> = waiting.held.iter().cloned().collect();
+            waiting.held.extend(moved.iter().filter(|one| !known.contains(one)).cloned());
+            standing.extend(moved);
+        }
+        Ok(standing)
     }
 }
 
