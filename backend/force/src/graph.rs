@@ -17,7 +17,7 @@ pub(crate) enum State {
     /// Its leaves are not known yet, or not all settled.
     Waiting,
     /// The reduced thunk waits for an engine, or runs on one.
-    Running { reduced: ThunkName, root: TreeName, started: bool },
+    Running { reduced: ThunkName, root: TreeName, started: bool, handed_back: bool },
     /// It was run; some outputs stand for outputs of others, which are not all settled.
     Redirected(Box<Redirected>),
     /// It is done with.

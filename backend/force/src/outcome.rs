@@ -74,6 +74,11 @@ pub struct Progress {
     pub settled: usize,
     /// Thunks that an engine runs now.
     pub running: usize,
+    /// How long all runs are thought to take, as far as thunks are known and the memo has not answered for them, in
+    /// microseconds of one engine's slot.
+    pub known_us: u64,
+    /// That of the runs among them that have come to an end.
+    pub ran_us: u64,
     /// What happened.
     pub event: Event,
 }

@@ -60,6 +60,11 @@ pub(crate) struct Request {
     /// Runs that it waits for, and those of them that have begun.
     waiting: usize,
     started: usize,
+    /// Those of them that an engine has handed back, and that are being recorded.
+    handed_back: usize,
+    /// What the thunks that are known are thought to take, but for those that the memo answered; and those that ran.
+    known_us: u64,
+    ran_us: u64,
     stopping: bool,
 }
 
@@ -85,6 +90,9 @@ impl Request {
             unsettled: 0,
             waiting: 0,
             started: 0,
+            handed_back: 0,
+            known_us: 0,
+            ran_us: 0,
             stopping: false,
         };
         for (name, held) in roots {
@@ -165,13 +173,24 @@ impl Request {
 
     /// An engine has begun a run that it waits for.
     pub fn begun(&mut self, node: NodeId, engine: &Arc<str>) {
-        if let State::Running { started, .. } = &mut self.graph.node_mut(node).state
-            && !*started
-        {
-            *started = true;
+        let State::Running { started, handed_back, .. } = &mut self.graph.node_mut(node).state else {
+            return;
+        };
+        // another engine could not run it
+        self.handed_back -= usize::from(std::mem::take(handed_back));
+        if !std::mem::replace(started, true) {
             self.started += 1;
             let thunk = self.graph.node(node).name;
             self.tell(Event::Started { thunk, engine: engine.clone() });
+        }
+    }
+
+    /// An engine has handed back a run that it waits for, and has room for another one.
+    pub fn handed_back(&mut self, node: NodeId) {
+        if let State::Running { started: true, handed_back, .. } = &mut self.graph.node_mut(node).state
+            && !std::mem::replace(handed_back, true)
+        {
+            self.handed_back += 1;
         }
     }
 
@@ -302,6 +321,7 @@ impl Request {
         self.graph.node_mut(id).kind = Some(kind);
         let cost_us = lock(&shared.history).estimate(kind, bytes);
         self.graph.set_cost(id, cost_us);
+        self.known_us = self.known_us.saturating_add(cost_us);
         match scan {
             Some(scan) if !scan.thunks.is_empty() => {
                 self.keep(id, thunk);
@@ -405,7 +425,7 @@ impl Request {
         }
         self.waiting += 1;
         let node = self.graph.node_mut(id);
-        node.state = State::Running { reduced, root: thunk.root, started: false };
+        node.state = State::Running { reduced, root: thunk.root, started: false, handed_back: false };
         Some(Want { node: id, reduced, thunk, path_us: node.path_us })
     }
 
@@ -442,13 +462,14 @@ impl Request {
 
     fn leave_run(&mut self, id: NodeId) -> Option<(ThunkName, TreeName)> {
         let node = self.graph.node_mut(id);
-        let State::Running { reduced, root, started } = &node.state else {
+        let State::Running { reduced, root, started, handed_back } = &node.state else {
             return None;
         };
-        let (reduced, root, started) = (*reduced, *root, *started);
+        let (reduced, root, started, handed_back) = (*reduced, *root, *started, *handed_back);
         node.state = State::Waiting;
         self.waiting -= 1;
         self.started -= usize::from(started);
+        self.handed_back -= usize::from(handed_back);
         Some((reduced, root))
     }
 
@@ -460,11 +481,15 @@ impl Request {
             if matches!(node.state, State::Settled(_)) {
                 continue;
             }
-            let (name, forced) = (node.name, Arc::new(forced));
+            let (name, cost_us, forced) = (node.name, node.cost_us, Arc::new(forced));
             node.state = State::Settled(forced.clone());
             let dependents = std::mem::take(&mut node.dependents);
             self.take(id);
             self.unsettled -= 1;
+            match forced.engine.is_empty() {
+                true => self.known_us = self.known_us.saturating_sub(cost_us),
+                false => self.ran_us = self.ran_us.saturating_add(cost_us),
+            }
             let made = forced.record().is_some();
             if !made && !self.options.keep_going {
                 self.stopping = true;
@@ -487,7 +512,9 @@ impl Request {
             self.news.push(Progress {
                 known: self.graph.len(),
                 settled: self.graph.len() - self.unsettled,
-                running: self.started,
+                running: self.started - self.handed_back,
+                known_us: self.known_us,
+                ran_us: self.ran_us,
                 event,
             });
         }

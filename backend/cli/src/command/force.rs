@@ -123,9 +123,7 @@ fn files_forced(session: &Session, files: &[Held], keep_going: bool) -> Result<b
     }
     let begun = Instant::now();
     let mut line = Line::new();
-    let late = session.force_held(files, keep_going, &mut |progress| {
-        line.draw(progress.settled, progress.known, progress.running);
-    });
+    let late = session.force_held(files, keep_going, &mut |progress| line.draw(progress));
     drop(line);
     let late = late?;
     let well = tell(&late)?;

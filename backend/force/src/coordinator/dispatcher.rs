@@ -261,8 +261,10 @@ impl Dispatcher {
         run.waiters.push((id, want.node));
         if let Some(job) = run.job {
             if let Some(assigned) = self.jobs.get(&job) {
-                let name = self.seats[assigned.seat].name.clone();
-                request.begun(want.node, &name);
+                request.begun(want.node, &self.seats[assigned.seat].name);
+                if assigned.ticket.is_none() {
+                    request.handed_back(want.node);
+                }
             }
         } else if run.urgency < urgency {
             run.urgency = urgency;
@@ -355,6 +357,11 @@ impl Dispatcher {
             return;
         };
         self.seats[assigned.seat].busy -= 1;
+        for (id, node) in assigned.run.and_then(|run| self.runs.get(&run)).into_iter().flat_map(|run| &run.waiters) {
+            if let Some(request) = self.requests.get_mut(id) {
+                request.handed_back(*node);
+            }
+        }
         if alone {
             let ran = record(&self.shared, &ticket, evidence);
             return self.ran(job, ran);

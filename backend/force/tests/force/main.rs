@@ -7,4 +7,5 @@ mod fake;
 mod graph;
 mod local;
 mod memo;
+mod progress;
 mod scale;
