@@ -59,6 +59,8 @@ pub(crate) fn run(options: &Options, args: &[OsString]) -> End {
         let (stats, took) = (session.stats(), begun.elapsed());
         if let Some(text) = crate::summary::text(&stats, session.unsealed(), took) {
             say(&text);
+        } else if end == End::Exit(0) && crate::cmake::goes_by(&read.directory) {
+            say(crate::cmake::HINT);
         }
     }
     end

@@ -10,9 +10,11 @@
 //! | `make_args` | what little of make's own arguments matters here |
 //! | `build` | session, environment, make, summary: in this order |
 //! | `progress` | the line on a terminal, meanwhile |
+//! | `cmake` | a build tree whose tools gg does not see |
 //! | `summary` | the lines at the end |
 
 mod build;
+mod cmake;
 mod make_args;
 mod man;
 mod options;

@@ -13,7 +13,7 @@ pub(crate) fn page() -> String {
     for row in &ROWS {
         let _ = write!(page, ".TP\n\\fB\\-\\-gg\\-{}\\fR", escaped(row.name));
         if !row.value.is_empty() {
-            let _ = write!(page, "=\\fI{}\\fR", escaped(row.value));
+            let _ = write!(page, "{}\\fI{}\\fR", row.joint(), escaped(row.value));
         }
         let _ = writeln!(page, "\n{}", escaped(row.help));
     }
@@ -27,7 +27,9 @@ pub(crate) fn page() -> String {
         let _ = writeln!(page, ".TP\n.B {variable}\n{}", escaped(help));
     }
     page.push_str(".SH \"EXIT STATUS\"\nThat of make. 2 also if an option of gg is wrong, 127 if there is no make.\n");
-    page.push_str(".SH \"SEE ALSO\"\n.BR gg (1),\n.BR gg\\-cc (1),\n.BR make (1)\n");
+    page.push_str(
+        ".SH \"SEE ALSO\"\n.BR gg (1),\n.BR gg\\-cc (1),\n.BR gg\\-infer (1),\n.BR gg\\-force (1),\n.BR make (1)\n",
+    );
     page
 }
 

@@ -40,8 +40,16 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// The variable that says the same, where there is one.
     pub(crate) variable: Option<&'static str>,
+    /// What its value may be; in brackets where it can be left out.
     pub(crate) value: &'static str,
     pub(crate) help: &'static str,
+}
+
+impl Row {
+    /// What stands between the option's name and its value.
+    pub(crate) fn joint(&self) -> &'static str {
+        if self.value.is_empty() || self.value.starts_with('[') { "" } else { "=" }
+    }
 }
 
 const fn row(name: &'static str, variable: Option<&'static str>, value: &'static str, help: &'static str) -> Row {
@@ -54,7 +62,7 @@ pub(crate) static ROWS: [Row; 10] = [
     row("engine", Some("GG_ENGINE"), "local", "where thunks run"),
     row("help", None, "", "these lines"),
     row("jobs", Some("GG_JOBS"), "N", "thunks that run at once; commands at once are make's -j"),
-    row("lazy", Some("GG_LAZY"), "yes|no", "what nobody but make looks at is answered at once, and done at the end"),
+    row("lazy", Some("GG_LAZY"), "[=yes|no]", "what nobody but make looks at is answered at once, and done at the end"),
     row("materialize", Some("GG_MATERIALIZE"), "all", "which outputs become files"),
     row("progress", Some("GG_PROGRESS"), "auto|no", "a line at the foot of the terminal, while a build goes on"),
     row("summary", Some("GG_SUMMARY"), "yes|no", "two lines on standard error at the end"),
@@ -130,7 +138,7 @@ pub(crate) fn read(args: Vec<OsString>, env: impl Fn(&str) -> Option<OsString>) 
             "lazy" if matches!(text, Some("" | "yes" | "no")) => options.lazy = text != Some("no"),
             "engine" | "materialize" => return wrong(&format!("there is only `{}` yet", row.value)),
             _ if row.value.is_empty() => return wrong("this option takes no value"),
-            _ => return wrong(&format!("{} is expected", row.value)),
+            _ => return wrong(&format!("{} is expected", row.value.trim_matches(['[', '=', ']']))),
         }
     }
     Ok(Asked::Build(options, make))
@@ -140,8 +148,7 @@ pub(crate) fn read(args: Vec<OsString>, env: impl Fn(&str) -> Option<OsString>) 
 pub(crate) fn help() -> String {
     let mut text = format!("usage: gg-make [ARGUMENT OF MAKE | --gg-OPTION]...\n\n{ABOUT}\n\n");
     for row in &ROWS {
-        let equals = if row.value.is_empty() { "" } else { "=" };
-        let option = format!("--gg-{}{equals}{}", row.name, row.value);
+        let option = format!("--gg-{}{}{}", row.name, row.joint(), row.value);
         let variable = row.variable.map(|name| format!(" ({name})")).unwrap_or_default();
         let _ = writeln!(text, "  {option:<34} {}{variable}", row.help);
     }
@@ -228,6 +235,7 @@ mod tests {
         assert_eq!(ask(&["--gg-help"], &[]), Ok(Asked::Help));
         assert_eq!(ask(&["all", "--gg-version"], &[]), Ok(Asked::Version));
         assert!(ROWS.iter().all(|row| help().contains(&format!("--gg-{}", row.name))));
+        assert!(help().contains("--gg-lazy[=yes|no] ") && help().contains("--gg-progress=auto|no "));
         assert!(ROWS.is_sorted_by_key(|row| row.name));
     }
 }

@@ -25,7 +25,8 @@ pub(crate) fn text(stats: &Stats, unsealed: Option<&str>, took: Duration) -> Opt
     let mut text = String::new();
     let command = if stats.commands == 1 { "command" } else { "commands" };
     let (commands, seconds) = (stats.commands, took.as_secs_f64());
-    let _ = writeln!(text, "gg: {commands} {command} in {seconds:.1} s: {} as thunks, {native} native", stats.thunks);
+    let as_thunks = if stats.thunks == 1 { "1 as a thunk" } else { &format!("{} as thunks", stats.thunks) };
+    let _ = writeln!(text, "gg: {commands} {command} in {seconds:.1} s: {as_thunks}, {native} native");
     let _ = writeln!(text, "gg: {}; {}", thunks.join(", "), reasons(&stats.native));
     let mut misses: Vec<&String> = stats.model_misses.iter().collect();
     misses.sort_unstable();
@@ -73,7 +74,7 @@ mod tests {
         let stats = Stats { commands: 1, thunks: 1, memo_hits: 1, ..Stats::default() };
         assert_eq!(
             text(&stats, None, Duration::ZERO).unwrap(),
-            "gg: 1 command in 0.0 s: 1 as thunks, 0 native\ngg: 1 from memo, none run; nothing native\n"
+            "gg: 1 command in 0.0 s: 1 as a thunk, 0 native\ngg: 1 from memo, none run; nothing native\n"
         );
     }
 

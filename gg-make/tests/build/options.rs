@@ -3,7 +3,7 @@
 use gg_testkit::Tree;
 
 use crate::again;
-use crate::bench::{Bench, GG_MAKE};
+use crate::bench::{Bench, GG_MAKE, assert_alike};
 
 #[test]
 fn the_summary_is_two_lines_and_can_be_left_out() {
@@ -98,4 +98,31 @@ fn another_make_and_never_itself() {
     command.env("PATH", format!("{}:/usr/bin:/bin", bench.at("bin").display()));
     assert_eq!(command.output().unwrap().stdout, b"make\n");
     assert_eq!(command.env("MAKE", "make").output().unwrap().stdout, b"make\n");
+}
+
+/// The makefiles that CMake writes name the compiler by its path, so that gg sees nothing of it: that is said.
+#[test]
+fn a_build_that_goes_by_is_told() {
+    let makefile = "all: a.o\na.o: a.c\n\t/usr/bin/gcc -c a.c\nfail:\n\tfalse\n";
+    let cache = "CMAKE_C_COMPILER:FILEPATH=/usr/bin/cc\n";
+    let project = Tree::new().file("b/Makefile", makefile).file("b/a.c", "int a;\n").file("b/CMakeCache.txt", cache);
+    let bench = Bench::new(project);
+    let native = bench.native(&["-C", "b"]);
+    let run = |args: &[&str]| {
+        bench.fresh();
+        bench.ended(bench.command(GG_MAKE).args(["-C", "b"]).args(args).output().unwrap())
+    };
+    let mut ended = run(&[]);
+    let said = "gg: no command of the toolchain was seen: CMake names tools by their path; \
+                configure with -DCMAKE_C_COMPILER=gg-cc -DCMAKE_CXX_COMPILER=gg-c++\n";
+    assert_eq!(std::mem::take(&mut ended.stderr), native.stderr.clone() + said);
+    assert_alike(&ended, &crate::bench::Ended { stderr: String::new(), ..native });
+    for quiet in [&["-n"][..], &["--gg-summary=no"], &["fail"], &["-q"]] {
+        let ended = run(quiet);
+        assert!(!ended.stderr.contains("gg:"), "{quiet:?} {}", ended.stderr);
+    }
+    // what is seen is counted instead
+    std::fs::write(bench.file("b/Makefile"), "a.o: a.c\n\tgcc -c a.c\n").unwrap();
+    let seen = bench.ended(bench.command(GG_MAKE).args(["-C", "b"]).output().unwrap());
+    assert!(seen.stderr.starts_with("gg: 1 command in ") && !seen.stderr.contains("CMake"), "{}", seen.stderr);
 }
