@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Options, args: &[OsString]) -> End {
     let lead = match lead(options, &works_in) {
         Ok(lead) => lead,
         Err(e) => {
-            say(&format!("gg-make: {e:#}; plain make runs\n"));
+            say(&format!("gg-make: {}; plain make runs\n", gg_session::said(e.as_ref())));
             return failed(&name, &watch.replace(command));
         }
     };

@@ -17,8 +17,8 @@ use anyhow::{Context, Result};
 use clap::CommandFactory as _;
 
 use crate::args::{Args, Cmd};
-use crate::shown;
 use crate::workplace::Workplace;
+use crate::{counted, shown};
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     match args.command {
@@ -99,12 +99,13 @@ fn gc(max_size: u64) -> Result<()> {
     let report = store.gc(max_size, &caches).with_context(|| format!("collecting in {}", shown(&gg_dir)))?;
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let (freed, left) = (mib(report.freed_bytes), mib(report.left_bytes()));
-    println!("freed {freed:.1} MiB ({} files), left {left:.1} MiB", report.freed_files);
-    if report.held_files > 0 {
-        println!(
-            "{} files over the limit are held by a running session; gg session stop ends it and frees them",
-            report.held_files
-        );
+    println!("freed {freed:.1} MiB ({}), left {left:.1} MiB", counted(report.freed_files, "file"));
+    match report.held_files {
+        0 => {}
+        1 => println!("1 file over the limit is held by a running session; gg session stop ends it and frees it"),
+        held => println!(
+            "{held} files over the limit are held by a running session; gg session stop ends it and frees them"
+        ),
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 pub use command::force::force_in_place;
+pub(crate) use message::counted;
 pub use message::said;
 
 /// Runs `gg` with this process's arguments.

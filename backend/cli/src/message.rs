@@ -1,12 +1,13 @@
-//! Errors as they are told.
+//! What is told, in words.
 
-/// An error with its causes in one line, none of them twice: many an error's words end in its cause's already.
+/// An error with its causes in one line, none of them twice.
 pub fn said(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.is_empty() {
-        true => cause,
-        false if said.ends_with(&cause) => said,
-        false => said + ": " + &cause,
-    })
+    gg_session::said(error.as_ref())
+}
+
+/// So many of what has this name: `1 file`, `2 files`.
+pub(crate) fn counted(count: u64, name: &str) -> String {
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -13,14 +13,26 @@ pub(crate) struct Workplace {
 }
 
 impl Workplace {
-    /// The one that this process's directory and environment name.
-    pub fn here() -> Result<Workplace> {
+    /// The one that this process's directory and environment name, whatever is there.
+    pub fn named() -> Result<Workplace> {
         let cwd = std::env::current_dir().context("the current directory")?;
-        let gg_dir = gg_protocol::gg_dir(&cwd, |name| std::env::var_os(name))?;
+        Ok(Workplace { gg_dir: gg_protocol::gg_dir(&cwd, |name| std::env::var_os(name))? })
+    }
+
+    /// The same, if something can be kept there.
+    pub fn here() -> Result<Workplace> {
+        let place = Workplace::named()?;
+        place.check()?;
+        Ok(place)
+    }
+
+    /// Whether it can be a directory.
+    pub fn check(&self) -> Result<()> {
+        let gg_dir = &self.gg_dir;
         if gg_dir.metadata().is_ok_and(|meta| !meta.is_dir()) {
             bail!("GG_DIR is {}, which is not a directory: set it to one, or remove that file", gg_dir.display());
         }
-        Ok(Workplace { gg_dir })
+        Ok(())
     }
 
     pub fn store(&self) -> Result<LocalStore> {

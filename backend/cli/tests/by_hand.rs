@@ -181,10 +181,10 @@ fn a_corrupt_placeholder_is_refused() {
     let cases = [
         (whole[..whole.len() - 1].to_owned(), "cut short"),
         (whole.replace("#out", ""), "name"),
-        (whole.replacen("gg-force-and-run", "sh", 1), "first line"),
+        (whole.replacen("gg-force-and-run", "sh", 1), "corrupt is an ordinary file"),
         (whole.clone() + "rm -rf /\n", "goes on"),
         (whole.clone() + &"x".repeat(300), "placeholder"),
-        (String::new(), "placeholder"),
+        (String::new(), "corrupt is an ordinary file"),
     ];
     for (text, why) in cases {
         fs::write(desk.at("corrupt"), &text).unwrap();
@@ -337,7 +337,7 @@ fn a_command_is_described() {
 
     let said = desk.gg(&["describe", "x.c"]);
     assert_eq!((said.code, said.out.as_str()), (Some(1), ""));
-    let expected = "gg: x.c holds no placeholder: its first line is another; \
+    let expected = "gg: x.c is an ordinary file, no placeholder; \
                     the thunk of a command is told by: gg describe -- COMMAND...\n";
     assert_eq!(said.err, expected);
     desk.gg(&["describe", "x.c", "-c"]).refused(&["x.c is described alone", "gg describe -- x.c -c"]);

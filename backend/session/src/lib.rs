@@ -21,6 +21,7 @@
 //! | [`lead`] | a build whose commands are led to a session of its own |
 //! | `issued` | the placeholders that this `GG_DIR` vouches for |
 //! | `journal` | one line a call, and the sums of them |
+//! | `said` | errors as they are told |
 
 mod ahead;
 mod audit;
@@ -38,6 +39,7 @@ mod place;
 mod placeholders;
 mod processor;
 mod readers;
+mod said;
 pub mod server;
 mod session;
 mod shapes;
@@ -52,6 +54,7 @@ pub use issued::Issued;
 pub use journal::{Details, Journal, Log, Stats};
 pub use open::Opening;
 pub use placeholders::Held;
+pub use said::said;
 pub use session::{
     Audited, Described, Early, Found, LATE_FAILURE, Late, LateFailure, Options, OverHost, STORE_FULL, Session, Unsealed,
 };

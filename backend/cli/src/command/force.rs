@@ -15,8 +15,8 @@ use gg_store::{LocalStore, Memo, Store as _};
 use gg_thunk::{OutputName, Placeholder, ThunkName};
 
 use crate::progress::Line;
-use crate::shown;
 use crate::workplace::Workplace;
+use crate::{counted, shown};
 
 /// What is to be forced by its name.
 enum Named {
@@ -43,6 +43,9 @@ impl Named {
 pub(crate) fn placeholder(path: &Path, issued: &Issued) -> Result<OutputName> {
     let file = || path.display().to_string();
     let text = std::fs::read(path).with_context(|| format!("reading {}", file()))?;
+    if !Placeholder::looks_like(&text) {
+        bail!("{} is an ordinary file, no placeholder", file());
+    }
     let object = match Placeholder::decode(&text) {
         Ok(placeholder) => placeholder.object,
         Err(gg_thunk::Error::Malformed { what: "placeholder", why }) => bail!("{} holds no placeholder: {why}", file()),
@@ -131,19 +134,24 @@ fn files_forced(session: &Session, files: &[Held], keep_going: bool) -> Result<b
         let stats = session.stats();
         let executed: u64 = stats.executed.values().sum();
         eprintln!(
-            "gg: {} files, {:.1} MiB, in {:.1} s: {executed} thunks run, {} from memo",
-            late.files,
+            "gg: {}, {:.1} MiB, in {:.1} s: {} run, {} from memo",
+            counted(late.files as u64, "file"),
             late.bytes as f64 / f64::from(1 << 20),
             begun.elapsed().as_secs_f64(),
+            counted(executed, "thunk"),
             stats.memo_hits,
         );
     }
     if !late.failures.is_empty() {
         let went_on = if keep_going { "" } else { "; nothing new was begun after that (--keep-going goes on)" };
         eprintln!(
-            "gg force: {} of the commands failed{went_on}; {} files that were not made are removed: the next make makes them",
-            late.failures.len(),
-            late.removed.len(),
+            "gg force: {} failed{went_on}{}",
+            counted(late.failures.len() as u64, "command"),
+            match late.removed.len() {
+                0 => String::new(),
+                1 => "; 1 file that was not made is removed: the next make makes it".to_owned(),
+                files => format!("; {files} files that were not made are removed: the next make makes them"),
+            },
         );
     }
     Ok(well)

@@ -22,7 +22,11 @@ pub(crate) fn run(json: bool, last: bool, reset: bool) -> Result<()> {
 
 fn print(stats: &Stats, details: &Details) {
     let Stats { commands, thunks, memo_hits, lazy, audited, .. } = stats;
-    println!("commands {commands}, thunks {thunks}, from memo {memo_hits}, audited {audited}");
+    let is_forced = *commands == 0 && (*memo_hits > 0 || !stats.executed.is_empty());
+    match is_forced {
+        true => println!("no commands; thunks of earlier ones were forced, from memo {memo_hits}"),
+        false => println!("commands {commands}, thunks {thunks}, from memo {memo_hits}, audited {audited}"),
+    }
     if *lazy > 0 {
         println!(
             "answered before the work is done (lazily) {lazy}, after it (eagerly) {}",
@@ -41,7 +45,12 @@ fn print(stats: &Stats, details: &Details) {
     if stats.native.contains_key("model-disabled") || !stats.model_misses.is_empty() {
         println!("after a model miss, calls with the same flags run natively; gg audit --forget tries them again");
     }
-    println!("time in calls {:.2} s, processor time of executed thunks {:.2} s", stats.wall_s, stats.cpu_s);
+    match is_forced {
+        true => println!("processor time of executed thunks {:.2} s", stats.cpu_s),
+        false => {
+            println!("time in calls {:.2} s, processor time of executed thunks {:.2} s", stats.wall_s, stats.cpu_s)
+        }
+    }
 }
 
 /// Details that are shown of a reason.

@@ -190,3 +190,44 @@ fn other_builds_than_makes() {
     let absent = bench.command(GG).args(["infer", "nowhere-at-all"]).output().unwrap();
     assert!(!absent.status.success() && String::from_utf8_lossy(&absent.stderr).contains("nowhere-at-all"));
 }
+
+/// The build passes, after one line that says why gg has no part in it.
+#[test]
+fn a_gg_dir_that_cannot_be_opened() {
+    let bench = Bench::new(project(""));
+    let native = bench.native(&["-j1"]);
+    bench.fresh();
+    fs::write(bench.at("gg"), "a file").unwrap();
+    let mut ended = bench.infer(&["-j1"]);
+    let (line, rest) = ended.stderr.split_once('\n').unwrap();
+    assert!(line.starts_with("gg infer: GG_DIR is /") && line.ends_with("; the build runs without gg"), "{line}");
+    ended.stderr = rest.to_owned();
+    assert_alike(&native, &ended);
+    // its status is the build's
+    assert_eq!(bench.infer(&["nothing"]).status, Some(2));
+}
+
+/// As another user, for whom root's rights do not count.
+#[test]
+fn a_gg_dir_that_is_another_users() {
+    let bench = Bench::new(project(""));
+    if !is_root(&bench.file("")) {
+        return;
+    }
+    let native = bench.native(&["-j1"]);
+    bench.fresh();
+    give_away(&bench);
+    assert!(run(&format!("chown 0:0 '{0}' && chmod 700 '{0}'", bench.at("gg").display())));
+    let mut command = bench.command(bench.at("bin/gg"));
+    let mut ended = bench.ended(
+        command.args(["infer", "make", "-j1"]).env_remove("GG_SUMMARY").uid(NOBODY).gid(NOBODY).output().unwrap(),
+    );
+    let (line, rest) = ended.stderr.split_once('\n').unwrap();
+    assert!(
+        line.starts_with("gg infer: permission denied: ") && line.ends_with("; the build runs without gg"),
+        "{line}"
+    );
+    assert_eq!(line.to_lowercase().matches("permission denied").count(), 1, "{line}");
+    ended.stderr = rest.to_owned();
+    assert_alike(&native, &ended);
+}

@@ -27,7 +27,11 @@ fn one_target() {
     assert_eq!((forced.stderr + &rest.stderr).matches("so it is").count(), 2, "the message and the line it quotes");
     // a file that is no placeholder is no target
     let real = bench.force(&["prog"]);
-    assert!(real.status == Some(1) && real.stderr.contains("prog holds no placeholder"), "{}", real.stderr);
+    assert!(
+        real.status == Some(1) && real.stderr == "gg: prog is an ordinary file, no placeholder\n",
+        "{}",
+        real.stderr
+    );
 }
 
 #[test]
@@ -102,6 +106,8 @@ fn what_is_said_at_the_end() {
         infer.contains("gg: 3 commands in ") && infer.contains(": 0 answered before the work is done, 3 after it"),
         "{infer}"
     );
+    assert!(infer.contains("gg: 1 thunk run meanwhile, 2 from memo\n"), "{infer}");
+    assert_eq!(said(&["infer", "make", "-s"]), "", "no command was seen");
     let nothing = said(&["force"]);
     assert!(nothing.starts_with("gg: 0 files, "), "{nothing}");
 }
@@ -127,4 +133,16 @@ fn counting() {
     assert_eq!(bench.both(&["-j1"], &[]).status, Some(0));
     let stats = bench.stats();
     assert_eq!([&stats["commands"], &stats["memo_hits"], &stats["executed"]["local"]], [5, 0, 5], "{stats}");
+}
+
+/// What a force alone has done, after the calls themselves are forgotten.
+#[test]
+fn stats_of_a_force_alone() {
+    let (bench, _) = inferred();
+    bench.reset_stats();
+    assert_eq!(bench.force(&[]).status, Some(0));
+    let said = String::from_utf8(bench.command(GG).arg("stats").output().unwrap().stdout).unwrap();
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[..2], ["no commands; thunks of earlier ones were forced, from memo 0", "executed by local: 5"]);
+    assert!(lines.len() == 3 && lines[2].starts_with("processor time of executed thunks "), "{said}");
 }
