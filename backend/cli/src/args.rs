@@ -6,11 +6,19 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::pages;
+
 /// Runs C and C++ builds from memory, or in private roots, without changing the build.
 ///
-/// Use `CC=gg-cc CXX=gg-c++ make` for a build; `gg` looks after what is kept, and works with single thunks.
+/// For a build with make use gg-make: gg-make -j8.
+///
+/// For other build systems, name the stand-ins as the tools: CC=gg-cc CXX=gg-c++ ./configure, or
+/// cmake -DCMAKE_C_COMPILER=gg-cc -DCMAKE_CXX_COMPILER=gg-c++.
+///
+/// gg infer and gg force do a build of plain makefiles in two steps: first its graph, then all its work. The other commands
+/// look after what is kept, and work with single thunks.
 #[derive(Parser)]
-#[command(name = "gg", version, max_term_width = 100)]
+#[command(name = "gg", version, max_term_width = 100, after_long_help = pages::GG)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub command: Cmd,
@@ -32,14 +40,24 @@ pub(crate) enum Cmd {
     CreateThunk(CreateThunk),
     /// Run a build and answer what can be answered before the work is done: gg force does the work
     ///
-    /// What nobody but make looks at is answered at once and stands as a placeholder; everything else is done as it comes.
-    /// The exit status is the build's.
+    /// The build is run as it is, with the tools' own names leading to gg. A call of the toolchain is answered before its work
+    /// is done where nobody but make looks at its status, its messages go where the build's own go, and it makes objects,
+    /// archives, libraries and programs only. What it would have made stands as a placeholder until gg force. Everything else
+    /// is done as it comes; what needs a placeholder's bytes has them made first.
+    ///
+    /// This suits plain makefiles. Where calls write depfiles (-MD: automake, CMake and many others) they are answered after
+    /// their work, and there is little to gain: use gg-make.
+    #[command(after_long_help = pages::INFER)]
     Infer {
         /// The build, as in: gg infer make -j8
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<OsString>,
     },
     /// Force placeholders, which then hold the result, or thunks by name, whose outputs are printed
+    ///
+    /// Does the work that gg infer has left, as wide as there is room, and puts the results in the placeholders' places: after
+    /// that the tree is what plain make leaves. The commands' own messages are printed in the order of the build.
+    #[command(after_long_help = pages::FORCE)]
     Force {
         /// Files that hold placeholders, directories with such files in them, or names of thunks (T…) or of their outputs
         /// (T…#tag) [default: the current directory]

@@ -44,7 +44,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         }
         Cmd::Man { dir } => {
             std::fs::create_dir_all(&dir).with_context(|| format!("making {}", shown(&dir)))?;
-            clap_mangen::generate_to(Args::command(), &dir).with_context(|| format!("writing to {}", shown(&dir)))?;
+            crate::pages::write(Args::command(), &dir).with_context(|| format!("writing to {}", shown(&dir)))?;
         }
     }
     Ok(ExitCode::SUCCESS)

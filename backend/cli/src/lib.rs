@@ -3,6 +3,7 @@
 mod args;
 mod command;
 mod message;
+mod pages;
 mod progress;
 mod workplace;
 
