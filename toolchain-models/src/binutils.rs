@@ -250,6 +250,8 @@ impl<'a> Call<'a> {
             outputs: self.outputs,
             shape,
             timestamps: false,
+            depfiles: Vec::new(),
+            unsure: Vec::new(),
         })
     }
 }

@@ -10,7 +10,9 @@ mod link;
 pub(crate) mod locale;
 mod option;
 mod plan;
+mod predefined;
 pub(crate) mod response;
+mod scanned;
 mod template;
 
 use std::ffi::OsStr;

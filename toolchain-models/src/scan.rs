@@ -1,8 +1,11 @@
-//! Which files a preprocessor may read: every include of every file that may be reached, whatever the `#if`s say.
+//! Which files a preprocessor reads: exactly, by [`exact`], where that is sure; else every include of every file that may
+//! be reached, whatever the `#if`s say.
 //!
-//! Knows nothing of drivers or options. It over-approximates, and makes each look-up through [`World`], also those that
-//! find nothing: a header that appears earlier on the path changes the answer.
+//! Knows nothing of drivers or options. Each look-up is made through [`World`], also those that find nothing: a header that
+//! appears earlier on the path changes the answer.
 
+pub(crate) mod depfile;
+pub(crate) mod exact;
 mod lex;
 mod macros;
 mod once;
@@ -27,9 +30,19 @@ const SETTLED: Duration = Duration::from_millis(100);
 #[derive(Default)]
 pub(crate) struct Headers {
     lexed: Mutex<HashMap<(Stat, Flavour), Arc<Lexed>>>,
+    shelf: Mutex<Arc<exact::Shelf>>,
 }
 
 impl Headers {
+    /// What is known for exact scans; begun anew when it has grown too large.
+    pub(crate) fn shelf(&self) -> Arc<exact::Shelf> {
+        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        if shelf.is_full() {
+            *shelf = Arc::default();
+        }
+        Arc::clone(&shelf)
+    }
+
     /// The directives of a file in the state that the caller saw.
     pub(crate) fn lexed(&self, path: &Path, stat: Stat, flavour: Flavour, world: &dyn World) -> io::Result<Arc<Lexed>> {
         let key = (stat, flavour);

@@ -194,4 +194,9 @@ pub struct Inference {
     pub shape: String,
     /// Whether modification times of inputs matter.
     pub timestamps: bool,
+    /// What those outputs will hold that are depfiles, by their index, if the steps succeed: byte for byte what the compiler
+    /// writes. Only where that is sure.
+    pub depfiles: Vec<(usize, Vec<u8>)>,
+    /// Why, of a closed list, a list of headers holds more than the compiler reads; nothing if it is exact.
+    pub unsure: Vec<&'static str>,
 }

@@ -223,7 +223,7 @@ fn includes_by_a_macros_name_are_followed_without_asking() {
     bench.write("a.c", "#define sub one\n#define H <sub/x.h>\n#include H\nint a = X;\n");
     bench.write("one/x.h", "#define X 3\n");
     bench.agrees("gcc -I. -c a.c");
-    assert!(bench.world.runs.borrow().iter().any(asked));
+    assert!(!bench.world.runs.borrow().iter().any(asked));
 }
 
 #[test]
@@ -267,5 +267,6 @@ fn nothing_is_asked_twice() {
     let first = bench.world.runs.borrow().len();
     bench.thunk("gcc -c a.c");
     let again = bench.world.runs.borrow().len() - first;
-    assert!(first <= 2 && again == 0, "{first} runs, then {again}");
+    // Its plan, its search path, what it defines.
+    assert!(first <= 3 && again == 0, "{first} runs, then {again}");
 }

@@ -23,6 +23,9 @@ pub(crate) struct Builder<'a> {
     pub(crate) timestamps: bool,
     /// What is asked for goes to standard output, as with `-M`.
     pub(crate) prints: bool,
+    /// Why lists of headers are not exact.
+    pub(crate) unsure: Vec<&'static str>,
+    depfiles: Vec<(usize, Vec<u8>)>,
     inputs: Inputs,
     outputs: Vec<OutputSpec>,
     steps: Vec<Step>,
@@ -31,8 +34,8 @@ pub(crate) struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     pub(crate) fn new(req: &'a Request, world: &'a dyn World, env: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
-        let (inputs, outputs, steps, tools) = Default::default();
-        Self { req, world, env, timestamps: false, prints: false, inputs, outputs, steps, tools }
+        let (inputs, outputs, steps, tools, unsure, depfiles) = Default::default();
+        Self { req, world, env, timestamps: false, prints: false, unsure, depfiles, inputs, outputs, steps, tools }
     }
 
     /// The absolute path of a file as the commands spell it.
@@ -93,6 +96,14 @@ impl<'a> Builder<'a> {
             self.outputs.push(OutputSpec { tag, path, optional: false, writes, holds });
         }
         Ok(())
+    }
+
+    /// What an output will hold that is a depfile, if the command succeeds.
+    pub(crate) fn depfile(&mut self, path: &OsStr, bytes: Vec<u8>) {
+        let path = self.absolute(path);
+        if let Some(index) = self.outputs.iter().position(|output| output.path == path) {
+            self.depfiles.push((index, bytes));
+        }
     }
 
     /// Adds outputs that another model found.
@@ -157,6 +168,8 @@ impl<'a> Builder<'a> {
             outputs: self.outputs,
             shape: digest.digest().iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
             timestamps: self.timestamps,
+            depfiles: self.depfiles,
+            unsure: self.unsure,
         })
     }
 }

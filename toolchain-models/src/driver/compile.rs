@@ -1,6 +1,7 @@
 //! What one run of cc1 or cc1plus reads and writes, from its own arguments.
 //!
-//! Knows nothing of the driver. Headers are found by the scanner; where it is not clear what an include names, the compiler is asked.
+//! Knows nothing of the driver. Headers are found by the exact scan; where that is not sure, by the one that takes every
+//! include of every file, and where it is not clear what an include names the compiler is asked.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -10,6 +11,7 @@ use gg_thunk::Writes;
 
 use super::builder::Builder;
 use super::option::{self, Effect};
+use super::scanned::{self, Preprocessing};
 use crate::derive::{derive, key_of};
 use crate::scan::{Chain, Flavour, Headers, Reached, Walk};
 use crate::verdict::{Holds, Input, Reason, ReasonKind};
@@ -67,23 +69,24 @@ const SEARCH: &[&str] = &[
 const SEARCH_ENV: &[&str] = &["CPATH", "CPLUS_INCLUDE_PATH", "C_INCLUDE_PATH", "GCC_EXEC_PREFIX"];
 
 #[derive(Default)]
-struct Arguments {
+pub(super) struct Arguments {
     main: Option<OsString>,
     forced: Vec<OsString>,
     defined: Vec<OsString>,
     search: Vec<OsString>,
     output: Option<OsString>,
-    depfile: Option<OsString>,
+    pub(super) depfile: Option<OsString>,
     /// The arguments without those that choose outputs, for asking again.
     asking: Vec<OsString>,
     preprocesses_only: bool,
-    dependencies_only: bool,
+    pub(super) dependencies_only: bool,
     preprocessed: bool,
-    assembly: bool,
+    pub(super) assembly: bool,
     /// The value of `-std=`.
-    standard: Option<OsString>,
+    pub(super) standard: Option<OsString>,
     /// `-trigraphs`.
-    trigraphs: bool,
+    pub(super) trigraphs: bool,
+    pub(super) preprocessing: Preprocessing,
 }
 
 impl Arguments {
@@ -142,6 +145,7 @@ fn parse(args: &[OsString]) -> Result<Arguments, Reason> {
             flag(arg, &mut parsed)?;
             continue;
         };
+        parsed.preprocessing.valued(name, &value);
         match name {
             "-o" => parsed.output = Some(value),
             "-MF" => named_depfile = Some(value),
@@ -166,6 +170,7 @@ fn parse(args: &[OsString]) -> Result<Arguments, Reason> {
 }
 
 fn flag(arg: &OsString, parsed: &mut Arguments) -> Result<(), Reason> {
+    parsed.preprocessing.flag(arg);
     match arg.as_bytes() {
         b"-E" => parsed.preprocesses_only = true,
         b"-M" | b"-MM" => parsed.dependencies_only = true,
@@ -210,6 +215,7 @@ pub(crate) fn add(
     let main = args.main.clone().ok_or_else(|| Reason::new(ReasonKind::Stdin, "no input"))?;
     builder.step(exe, argv)?;
     builder.input(&main)?;
+    let mut depfile_bytes = None;
     let reached = if args.preprocessed {
         // Nothing is included, but the rest still counts.
         let chain = Chain::default();
@@ -218,7 +224,16 @@ pub(crate) fn add(
         walk.alone(Path::new(&main))?
     } else {
         let chain = search_path(builder, exe, &args)?;
-        headers_of(builder, headers, exe, &args, &chain, Path::new(&main))?
+        match scanned::reached(builder, headers, exe, &args, &chain, Path::new(&main))? {
+            Ok((reached, bytes)) => {
+                depfile_bytes = bytes;
+                reached
+            }
+            Err(unsure) => {
+                builder.unsure.push(unsure.name());
+                headers_of(builder, headers, exe, &args, &chain, Path::new(&main))?
+            }
+        }
     };
     if let Some(file) = &reached.clock
         && builder.req.var("SOURCE_DATE_EPOCH").is_none()
@@ -229,7 +244,7 @@ pub(crate) fn add(
         // The local time of the file's last change: the zone would count, too.
         return Err(Reason::new(ReasonKind::Times, file.display().to_string()));
     }
-    builder.timestamps |= reached.bodies.may_be_taken_for_one(&builder.req.cwd, builder.world)?;
+    builder.timestamps |= reached.times || reached.bodies.may_be_taken_for_one(&builder.req.cwd, builder.world)?;
     let files: Vec<_> = reached.files.iter().map(|file| Input::File(builder.absolute(file))).collect();
     builder.add(files);
     match &args.output {
@@ -245,6 +260,9 @@ pub(crate) fn add(
             return Err(Reason::new(ReasonKind::Stdout, "-MF -"));
         }
         builder.output(depfile, Writes::Through, Holds::Text)?;
+        if let Some(bytes) = depfile_bytes {
+            builder.depfile(depfile, bytes);
+        }
     }
     Ok(reached.assembler.into_iter().collect())
 }
@@ -296,7 +314,7 @@ fn ask_for_headers(builder: &Builder<'_>, exe: &Path, args: &Arguments, main: &P
     Ok(prerequisites(&output.stdout))
 }
 
-fn asking_env(builder: &Builder<'_>) -> Vec<(OsString, OsString)> {
+pub(super) fn asking_env(builder: &Builder<'_>) -> Vec<(OsString, OsString)> {
     let kept = builder.env.iter().filter(|(key, _)| !key.starts_with(b"LC_") && !key.starts_with(b"LANG"));
     let mut env: Vec<_> =
         kept.map(|(key, value)| (OsString::from_vec(key.clone()), OsString::from_vec(value.clone()))).collect();
@@ -345,9 +363,9 @@ fn search_path(builder: &mut Builder<'_>, exe: &Path, args: &Arguments) -> Resul
     argv.extend(args.search.iter().cloned());
     argv.extend(["/dev/null", "-o", "/dev/null"].map(OsString::from));
     let variables: Vec<_> = SEARCH_ENV.iter().map(|name| builder.env.get(name.as_bytes())).collect();
-    let key = format!("search 2\0{argv:?}\0{variables:?}\0{}", key_of(&builder.req.cwd));
-    type Found = (Vec<PathBuf>, Vec<PathBuf>, Vec<PathBuf>);
-    let (quote, bracket, doubles): Found = derive(builder.world, &key, |world| {
+    let key = format!("search 3\0{argv:?}\0{variables:?}\0{}", key_of(&builder.req.cwd));
+    type Found = (Vec<PathBuf>, Vec<PathBuf>, Vec<PathBuf>, Vec<PathBuf>);
+    let (quote, bracket, doubles, hidden): Found = derive(builder.world, &key, |world| {
         look(world, exe)?;
         let output = world
             .run(exe, &argv, &asking_env(builder), &builder.req.cwd)
@@ -364,16 +382,23 @@ fn search_path(builder: &mut Builder<'_>, exe: &Path, args: &Arguments) -> Resul
                 doubles.push(dir);
             }
         }
-        Ok((listed.quote, listed.bracket, doubles))
+        Ok((listed.quote, listed.bracket, doubles, listed.hidden))
     })?;
     // One that is ignored leads to one that is not: the links on its way count.
     let dirs = quote.iter().chain(&bracket).chain(&doubles);
     let dirs: Vec<_> = dirs.map(|dir| Input::Dir(builder.absolute(dir))).collect();
     builder.add(dirs);
-    Ok(Chain { bracket: quote.len(), dirs: quote.into_iter().chain(bracket).collect() })
+    // Those of `-I` and `CPATH` come first, but for one that is among the system's, too.
+    let elements = builder.env.get(&b"CPATH"[..]).into_iter().flat_map(|list| list.split(|byte| *byte == b':'));
+    let elements = elements.map(|dir| if dir.is_empty() { b"." } else { dir });
+    let own: Vec<&[u8]> = args.preprocessing.own_dirs.iter().map(|dir| dir.as_bytes()).chain(elements).collect();
+    let of_system = |dir: &PathBuf| !own.contains(&dir.as_os_str().as_bytes()) || hidden.contains(dir);
+    let system = quote.len() + bracket.iter().position(of_system).unwrap_or(bracket.len());
+    let beside = !args.preprocessing.split;
+    Ok(Chain { bracket: quote.len(), dirs: quote.into_iter().chain(bracket).collect(), system, beside })
 }
 
-fn look(world: &dyn World, path: &Path) -> Result<Option<FileKind>, Reason> {
+pub(super) fn look(world: &dyn World, path: &Path) -> Result<Option<FileKind>, Reason> {
     let stat = world.stat(path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
     Ok(stat.map(|stat| stat.kind))
 }
@@ -383,6 +408,8 @@ struct Listed {
     quote: Vec<PathBuf>,
     bracket: Vec<PathBuf>,
     ignored: Vec<PathBuf>,
+    /// Those that are left to the system's directories.
+    hidden: Vec<PathBuf>,
 }
 
 fn parse_search(text: &[u8]) -> Option<Listed> {
@@ -393,6 +420,8 @@ fn parse_search(text: &[u8]) -> Option<Listed> {
         if let Some(rest) = line.strip_prefix(b"ignoring ") {
             let open = rest.iter().position(|byte| *byte == b'"')?;
             listed.ignored.push(path(rest[open + 1..].strip_suffix(b"\"")?));
+        } else if line.starts_with(b"  as it is a non-system directory that duplicates a system directory") {
+            listed.hidden.extend(listed.ignored.last().cloned());
         } else if line.starts_with(b"#include \"...\" search starts here:") {
             in_quote = true;
         } else if line.starts_with(b"#include <...> search starts here:") {

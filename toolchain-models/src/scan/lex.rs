@@ -112,7 +112,7 @@ impl Lexed {
 
 /// Whether anything that looks like a raw string, wherever it stands, holds a backslash at a line's end, which is not taken
 /// out there.
-fn splices_in_raw_strings(source: &[u8]) -> bool {
+pub(super) fn splices_in_raw_strings(source: &[u8]) -> bool {
     let mut from = 0;
     while let Some(at) = source.get(from..).and_then(|rest| find(rest, b"R\"")) {
         let body = &source[from + at + 2..];
@@ -534,7 +534,7 @@ fn starts_directive(text: &[u8]) -> bool {
         .any(|word| text.starts_with(word) && !text.get(word.len()).is_some_and(|byte| is_word(*byte)))
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     let first = needle.first()?;
     let mut from = 0;
     loop {

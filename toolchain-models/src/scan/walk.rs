@@ -21,6 +21,10 @@ pub(crate) struct Chain {
     pub(crate) dirs: Vec<PathBuf>,
     /// Where those for `<x>` begin.
     pub(crate) bracket: usize,
+    /// Where those of system headers begin.
+    pub(crate) system: usize,
+    /// Whether `"x"` is first looked for beside the file that includes it: not so with `-I-`.
+    pub(crate) beside: bool,
 }
 
 /// All that a walk met.
@@ -36,6 +40,8 @@ pub(crate) struct Reached {
     pub(crate) clock: Option<PathBuf>,
     /// A file in which the time of the file is asked for.
     pub(crate) timestamp: Option<PathBuf>,
+    /// Times of files decide which are read.
+    pub(crate) times: bool,
     /// Operands of the assembler's directives.
     pub(crate) assembler: BTreeSet<(bool, Vec<u8>)>,
 }
