@@ -11,7 +11,7 @@ use gg_thunk::Writes;
 
 use super::builder::Builder;
 use super::option::{self, Effect};
-use super::scanned::{self, Preprocessing};
+use super::scanned::{self, Preprocessing, Scanned};
 use crate::derive::{derive, key_of};
 use crate::scan::{Chain, Flavour, Headers, Reached, Walk};
 use crate::verdict::{Holds, Input, Reason, ReasonKind};
@@ -225,8 +225,8 @@ pub(crate) fn add(
     } else {
         let chain = search_path(builder, exe, &args)?;
         match scanned::reached(builder, headers, exe, &args, &chain, Path::new(&main))? {
-            Ok((reached, bytes)) => {
-                depfile_bytes = bytes;
+            Ok(Scanned { reached, depfile }) => {
+                depfile_bytes = depfile;
                 reached
             }
             Err(unsure) => {

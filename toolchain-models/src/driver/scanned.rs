@@ -112,7 +112,13 @@ impl Preprocessing {
     }
 }
 
-/// What the scan finds; inside, the reason why it is not sure. With the depfile, where the compiler writes one.
+/// What the compiler reads, and the depfile where it writes one.
+pub(super) struct Scanned {
+    pub(super) reached: Reached,
+    pub(super) depfile: Option<Vec<u8>>,
+}
+
+/// What the scan finds; inside, the reason why it is not sure.
 pub(super) fn reached(
     builder: &Builder<'_>,
     headers: &Headers,
@@ -120,12 +126,12 @@ pub(super) fn reached(
     args: &Arguments,
     chain: &Chain,
     main: &Path,
-) -> Result<Result<(Reached, Option<Vec<u8>>), Unsure>, Reason> {
+) -> Result<Result<Scanned, Unsure>, Reason> {
     match scan(builder, headers, exe, args, chain, main) {
         Ok(exact) => {
             let depfile =
                 args.depfile.as_ref().filter(|_| !exact.failed && !exact.complains).map(|_| rule(args, &exact, main));
-            Ok(Ok((into_reached(builder, exact, main)?, depfile)))
+            Ok(Ok(Scanned { reached: into_reached(builder, exact, main)?, depfile }))
         }
         Err(Stop::Unsure(unsure)) => Ok(Err(unsure)),
         Err(Stop::Reason(reason)) => Err(reason),

@@ -42,7 +42,13 @@ const LIMIT: usize = 512 << 20;
 pub(crate) struct Shelf {
     symbols: Symbols,
     outlines: Mutex<Outlines>,
-    predefined: Mutex<HashMap<Vec<u8>, (String, Arc<Predefined>)>>,
+    predefined: Mutex<HashMap<Vec<u8>, Listed>>,
+}
+
+/// A compiler's words about what it defines, and what they mean.
+struct Listed {
+    listing: String,
+    predefined: Arc<Predefined>,
 }
 
 #[derive(Default)]
@@ -77,13 +83,13 @@ impl Shelf {
     /// [`BUILTINS`] that is defined, `GGA question operand value` for answers.
     pub(crate) fn predefined(&self, key: &[u8], listing: String, dialect: Dialect) -> Arc<Predefined> {
         let mut all = self.predefined.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, predefined)) = all.get(key)
-            && *known == listing
+        if let Some(known) = all.get(key)
+            && known.listing == listing
         {
-            return Arc::clone(predefined);
+            return Arc::clone(&known.predefined);
         }
         let predefined = Arc::new(self.parse(&listing, dialect));
-        all.insert(key.to_vec(), (listing, Arc::clone(&predefined)));
+        all.insert(key.to_vec(), Listed { listing, predefined: Arc::clone(&predefined) });
         predefined
     }
 

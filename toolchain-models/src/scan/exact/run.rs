@@ -2,7 +2,8 @@
 //!
 //! Knows nothing of drivers or options. Whatever it cannot be sure of ends it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasherDefault;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use super::facts::{Facts, Pragma};
 use super::files::{Files, Number, Place, io};
 use super::macros::{Builtin, Macro, Predefined, Table};
 use super::outline::{Does, How, Item, Operand, Outline, Text};
-use super::symbol::{HOSTED, STDC_PREDEF, Symbol, Symbols};
+use super::symbol::{HOSTED, NumberHasher, STDC_PREDEF, Symbol, Symbols};
 use super::token::Kind;
 use super::unsure::{Stop, Unsure};
 use super::{Call, Exact, Forced, Missing, Shelf};
@@ -68,6 +69,10 @@ pub(super) struct Run<'a> {
     /// What options may differ from those of the command line: [`TARGET`], [`OPTIMIZE`]; and at each `push_options`.
     options: u8,
     pushed: Vec<u8>,
+    /// Names of which some group has a definition that `-E` and a compilation may take differently.
+    doubtful: HashSet<Symbol, BuildHasherDefault<NumberHasher>>,
+    /// What `-E` takes is wanted.
+    tolerant: bool,
     line: (u32, bool),
 }
 
@@ -99,6 +104,8 @@ impl<'a> Run<'a> {
             words: false,
             options: 0,
             pushed: Vec::new(),
+            doubtful: HashSet::default(),
+            tolerant: false,
             line: (0, false),
         }
     }
@@ -209,7 +216,8 @@ impl<'a> Run<'a> {
             }
         }
         let outline = self.outline(file)?;
-        let guarded = outline.guard.is_some_and(|guard| self.table.get(guard).is_some());
+        let guarded =
+            outline.guard.is_some_and(|guard| self.table.get(guard).is_some() && !self.doubtful.contains(&guard));
         if guarded && self.files.all[file].entered > 0 {
             return Ok(true);
         }
@@ -303,11 +311,47 @@ impl<'a> Run<'a> {
         let mut at = first;
         loop {
             let Some(item) = outline.items.get(at) else { return Err(Unsure::Malformed.into()) };
-            if matches!(item.does, Does::Endif) || self.holds(item)? {
+            if matches!(item.does, Does::Endif) {
+                return Ok(at + 1);
+            }
+            let holds = match self.holds(item) {
+                Err(Stop::Unsure(Unsure::Target)) => {
+                    self.doubt(outline, first)?;
+                    self.tolerant = true;
+                    let holds = self.holds(item);
+                    self.tolerant = false;
+                    holds?
+                }
+                holds => holds?,
+            };
+            if holds {
                 return Ok(at + 1);
             }
             at = item.next as usize;
         }
+    }
+
+    /// Takes in that any branch of a conditional may be taken. Fails if one of them could change which files are read.
+    fn doubt(&mut self, outline: &Outline, first: usize) -> Result<(), Stop> {
+        let end = outline.items.get(first).map_or(0, |item| item.end as usize);
+        for item in outline.items.get(first..=end).unwrap_or_default() {
+            match &item.does {
+                Does::If(_) | Does::Ifdef(..) | Does::Elif(_) | Does::Elifdef(..) | Does::Else | Does::Endif => {}
+                Does::Define(name, _) | Does::Undef(name) => {
+                    self.doubtful.insert(*name);
+                }
+                Does::Facts(facts) => self.facts(facts)?,
+                Does::Pragma(pragma) if pragma.is_of_options() => {}
+                _ => return Err(Unsure::Target.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `-E` and a compilation may take a name differently.
+    fn is_doubtful(&self, name: Symbol) -> bool {
+        !self.doubtful.is_empty() && self.doubtful.contains(&name)
+            || self.options != 0 && !self.table.is_own(name) && depends_on(self.options, &self.symbols.text(name))
     }
 
     fn holds(&mut self, item: &Item) -> Result<bool, Stop> {
@@ -476,7 +520,7 @@ impl<'a> Run<'a> {
 
 impl Host for Run<'_> {
     fn definition(&self, name: Symbol) -> Result<Option<&Arc<Macro>>, Unsure> {
-        if self.options != 0 && !self.table.is_own(name) && depends_on(self.options, &self.symbols.text(name)) {
+        if self.is_doubtful(name) && !self.tolerant {
             return Err(Unsure::Target);
         }
         Ok(self.table.get(name))
@@ -545,13 +589,38 @@ impl Host for Run<'_> {
 /// Whether `#pragma GCC target` or `optimize` may define or undefine a macro of this name: those are reserved names, and
 /// some never change.
 fn depends_on(options: u8, name: &[u8]) -> bool {
-    const FIXED: &[&[u8]] =
-        &[b"__cplusplus", b"__x86_64__", b"__i386__", b"__linux__", b"__unix__", b"__ELF__", b"__LP64__", b"__ILP32__"];
-    const FAMILIES: &[&[u8]] = &[b"__STDC", b"__GNUC", b"__has_", b"__GLIBC", b"__SIZEOF_", b"__INT", b"__cpp_"];
+    const FIXED: &[&[u8]] = &[
+        b"__cplusplus",
+        b"__iamcu__",
+        b"__x86_64__",
+        b"__i386__",
+        b"__linux__",
+        b"__unix__",
+        b"__ELF__",
+        b"__LP64__",
+        b"__ILP32__",
+    ];
+    const FAMILIES: &[&[u8]] = &[
+        b"__DISABLE_",
+        b"__GLIBC",
+        b"__GNUC",
+        b"__INT",
+        b"__SIZEOF_",
+        b"__STDC",
+        b"__USE_",
+        b"__cpp_",
+        b"__has_",
+        b"__need_",
+    ];
+    // Names of headers' own.
+    const ENDS: &[&[u8]] = &[b"_H", b"_H_", b"_H__", b"_h", b"_h__", b"_DEFINED", b"_INCLUDED"];
     if options == TARGET && matches!(name, b"__OPTIMIZE__" | b"__OPTIMIZE_SIZE__" | b"__NO_INLINE__") {
         return false;
     }
-    name.starts_with(b"__") && !FIXED.contains(&name) && !FAMILIES.iter().any(|family| name.starts_with(family))
+    name.starts_with(b"__")
+        && !FIXED.contains(&name)
+        && !FAMILIES.iter().any(|family| name.starts_with(family))
+        && !ENDS.iter().any(|end| name.ends_with(end))
 }
 
 /// The text of a string that names a file; `None` where an escape is not as plain as a quote's.
