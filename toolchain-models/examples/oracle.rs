@@ -40,7 +40,11 @@ fn main() {
             listing += begin.elapsed();
             fails |= native.status.code() != Some(0);
             let outcome = match verdict {
-                Verdict::RunReal(reason) => format!("native: {}", reason.kind.name()),
+                Verdict::RunReal(_) if fails => "the compiler complains".into(),
+                Verdict::RunReal(reason) => {
+                    println!("{reason}");
+                    format!("native: {}", reason.kind.name())
+                }
                 Verdict::Thunk(inference) => match (inference.unsure.first(), inference.depfiles.first()) {
                     // With `-MM` alone a missing system header is passed over, with a compilation it is not.
                     _ if fails && inference.depfiles.is_empty() => "the compiler complains".into(),

@@ -295,6 +295,7 @@ fn pragmas() {
     }
     unsure("#define A\n#define DO(x) _Pragma(#x)\nDO(push_macro(\"A\"))\n", "pragma");
     unsure("#define P _Pragma(\"once\")\n", "pragma");
+    unsure("#define ID(x) x\nint ID(_Pragma(\"push_macro(\\\"ID\\\")\") b);\n", "pragma");
 }
 
 #[test]
@@ -335,6 +336,18 @@ fn names_that_make_must_have_quoted() {
     exact(&bench, "gcc -MP -c a.c");
     exact(&bench, "gcc -c 'b c.c'");
     exact(&bench, "gcc -c ./a.c -o sub/../sub/x.o");
+}
+
+/// gcc 12 passes over an include of what it was asked for before.
+#[test]
+fn missing_headers_that_were_asked_for() {
+    for source in [
+        "#if __has_include(<none.h>)\n#endif\n#include <none.h>\n#include \"y.h\"\n",
+        "#if __has_include(\"none.h\")\n#endif\n#include <none.h>\n#include \"none.h\"\n#include \"y.h\"\n",
+        "#include \"sub/z.h\"\n#if __has_include(<none.h>)\n#endif\n#include \"none.h\"\n#include \"y.h\"\n",
+    ] {
+        exact(&bench("a.c", source), "gcc -w -c a.c");
+    }
 }
 
 /// A header that is missing or an error ends in no depfile.

@@ -231,7 +231,10 @@ pub(crate) fn add(
             }
             Err(unsure) => {
                 builder.unsure.push(unsure.name());
-                headers_of(builder, headers, exe, &args, &chain, Path::new(&main))?
+                headers_of(builder, headers, exe, &args, &chain, Path::new(&main)).map_err(|reason| {
+                    let detail = format!("{} (no exact scan: {})", reason.detail, unsure.name());
+                    Reason::new(reason.kind, detail)
+                })?
             }
         }
     };

@@ -76,7 +76,8 @@ impl Preprocessing {
             b"-nostdinc" => self.no_standard_dirs = true,
             b"-fno-canonical-system-headers" => self.as_found = true,
             b"-fcanonical-system-headers" => self.as_found = false,
-            b"-P" | b"-C" | b"-CC" | b"-H" | b"-M" | b"-E" | b"-quiet" | b"-version" | b"-fworking-directory" => {}
+            b"-C" | b"-CC" => self.unclear = true,
+            b"-P" | b"-H" | b"-M" | b"-E" | b"-quiet" | b"-version" | b"-fworking-directory" => {}
             b"-dD" | b"-dI" | b"-dM" | b"-dN" | b"-dU" => {}
             _ if bytes.starts_with(b"-fmacro-prefix-map=") || bytes.starts_with(b"-ffile-prefix-map=") => {
                 self.maps_prefixes = true;

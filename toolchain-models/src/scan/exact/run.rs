@@ -386,10 +386,12 @@ impl<'a> Run<'a> {
             return Err(Unsure::Malformed.into());
         }
         let start = self.start(&text, angle, how == How::Next)?;
+        let known = self.files.all.len();
         let file = self.files.find(name, start)?;
         self.files.precompiled = false;
         if self.files.all[file].stat.is_none() {
-            return self.missing(file, angle);
+            // What was asked for before, with `__has_include`, gcc does not complain of again.
+            return if file < known { Ok(true) } else { self.missing(file, angle) };
         }
         self.stack(file, how == How::Import)
     }

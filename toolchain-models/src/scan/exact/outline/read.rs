@@ -71,6 +71,8 @@ struct Reader<'a> {
     /// The branches of the open conditionals.
     open: Vec<Vec<usize>>,
     unsure: Option<Unsure>,
+    /// How many parentheses are open in the text: perhaps those of a macro's arguments.
+    parens: u32,
     /// Such a line was met.
     slashes: bool,
     /// The line of a place, from which the next is counted.
@@ -91,6 +93,7 @@ impl<'a> Reader<'a> {
             items: Vec::new(),
             open: Vec::new(),
             unsure: None,
+            parens: 0,
             slashes: false,
             counted: (0, 1, 0),
         }
@@ -195,7 +198,14 @@ impl<'a> Reader<'a> {
                 let word = self.word();
                 self.of_interest(start, word);
             }
-            _ => self.at += 1,
+            byte => {
+                match byte {
+                    b'(' => self.parens += 1,
+                    b')' => self.parens = self.parens.saturating_sub(1),
+                    _ => {}
+                }
+                self.at += 1;
+            }
         }
     }
 
@@ -300,7 +310,7 @@ impl<'a> Reader<'a> {
         }
         match Pragma::of(&text) {
             None => {}
-            Some(pragma) if !self.body => self.put(Does::Pragma(pragma)),
+            Some(pragma) if !self.body && self.parens == 0 => self.put(Does::Pragma(pragma)),
             Some(pragma) if pragma.is_of_options() => self.facts.options = true,
             Some(Pragma::Dependency) => self.facts.timestamp = true,
             Some(_) => self.facts.unclear = true,
