@@ -44,6 +44,32 @@ fn conditions(compiler: &str, name: &str, before: &str, conditions: &[&str]) {
     }
 }
 
+/// A sample; `scripts/scan-oracle headers` takes them all.
+#[test]
+fn headers_of_the_libraries() {
+    for (compiler, suffix, headers) in [
+        (
+            "gcc",
+            "c",
+            "stdio.h stdlib.h math.h tgmath.h signal.h sys/socket.h linux/if_ether.h immintrin.h stdatomic.h errno.h",
+        ),
+        (
+            "g++ -std=c++20",
+            "cc",
+            "iostream regex filesystem random future ranges cmath string.h unordered_map experimental/simd",
+        ),
+        ("gcc -ansi", "c", "stdio.h stdlib.h sys/types.h limits.h"),
+        ("g++ -std=c++98 -O2", "cc", "iostream map locale ext/hash_map"),
+    ] {
+        let source: String = headers.split(' ').map(|header| format!("#include <{header}>\n")).collect();
+        let name = format!("all.{suffix}");
+        exact(&bench(&name, &source), &format!("{compiler} -w -c {name}"));
+        for header in headers.split(' ') {
+            exact(&bench(&name, &format!("#include <{header}>\n")), &format!("{compiler} -w -c {name}"));
+        }
+    }
+}
+
 #[test]
 fn arithmetic() {
     let all = [
@@ -181,6 +207,7 @@ fn spellings_of_directives() {
         ("a.c", "int a;\n/* \n#include \"n.h\"\n*/ # include \"y.h\"\n", ""),
         ("a.c", "const char *s = \"/*\";\n#include \"y.h\"\nchar c = '\"';\n#include <n.h>\n", "-I."),
         ("a.cc", "auto s = R\"x(\n#include \"n.h\"\n)x\";\n#include \"y.h\"\n", ""),
+        ("a.cc", "#include \"y.h\"//\n#include <n.h>/**/\n", "-I."),
         ("a.cc", "int i = 1'000; // '\n#include \"y.h\"\n", ""),
         ("a.c", "#ifdef A\n#elifdef __GNUC__\n#include \"y.h\"\n#endif\n", ""),
         ("a.c", "#ifdef A\n#elifdef __GNUC__\n#include \"n.h\"\n#else\n#include \"y.h\"\n#endif\n", "-std=c11"),

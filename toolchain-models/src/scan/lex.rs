@@ -513,7 +513,7 @@ impl<'a> Lexer<'a> {
 }
 
 /// The text of a string that names a file; `None` where an escape is not as plain as a quote's.
-fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::with_capacity(text.len());
     let mut bytes = text.iter();
     while let Some(byte) = bytes.next() {

@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of drivers or options. Whatever it cannot be sure of ends it.
 
+mod host;
+
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 use std::os::unix::ffi::OsStrExt;
@@ -12,12 +14,13 @@ use super::dialect::Dialect;
 use super::expand::{Expander, Host};
 use super::facts::{Facts, Pragma};
 use super::files::{Files, Number, Place, io};
-use super::macros::{Builtin, Macro, Predefined, Table};
+use super::macros::{Predefined, Table};
 use super::outline::{Does, How, Item, Operand, Outline, Text};
 use super::symbol::{HOSTED, NumberHasher, STDC_PREDEF, Symbol, Symbols};
 use super::token::Kind;
 use super::unsure::{Stop, Unsure};
 use super::{Call, Exact, Forced, Missing, Shelf};
+use crate::scan::lex::unescaped;
 use crate::verdict::{Reason, ReasonKind};
 use crate::world::World;
 
@@ -351,7 +354,7 @@ impl<'a> Run<'a> {
     /// Whether `-E` and a compilation may take a name differently.
     fn is_doubtful(&self, name: Symbol) -> bool {
         !self.doubtful.is_empty() && self.doubtful.contains(&name)
-            || self.options != 0 && !self.table.is_own(name) && depends_on(self.options, &self.symbols.text(name))
+            || self.options != 0 && !self.table.is_own(name) && host::depends_on(self.options, &self.symbols.text(name))
     }
 
     fn holds(&mut self, item: &Item) -> Result<bool, Stop> {
@@ -518,146 +521,4 @@ impl<'a> Run<'a> {
     fn path_of(&self, frame: &Frame) -> Vec<u8> {
         frame.name.clone().unwrap_or_else(|| self.files.all[frame.file].path.clone())
     }
-}
-
-impl Host for Run<'_> {
-    fn definition(&self, name: Symbol) -> Result<Option<&Arc<Macro>>, Unsure> {
-        if self.is_doubtful(name) && !self.tolerant {
-            return Err(Unsure::Target);
-        }
-        Ok(self.table.get(name))
-    }
-
-    fn has_include(&mut self, name: &[u8], angle: bool, next: bool) -> Result<bool, Stop> {
-        if name.is_empty() {
-            return Err(Unsure::Malformed.into());
-        }
-        let start = self.start(name, angle, next)?;
-        let name = self.symbols.of(name);
-        let file = self.files.find(name, start)?;
-        self.files.precompiled = false;
-        Ok(self.files.all[file].stat.is_some())
-    }
-
-    fn answer(&mut self, question: u8, operand: &[u8]) -> Result<i64, Stop> {
-        let key = (question, operand.to_vec());
-        let answer = match self.table.base.answers.get(&key) {
-            Some(answer) => *answer,
-            None => (self.ask)(question, operand)?.ok_or(Unsure::Unanswered)?,
-        };
-        // A declaration of the source's own hides what the compiler has built in, unless the name is reserved.
-        if super::macros::QUESTIONS[usize::from(question)] == "__has_builtin"
-            && answer != 0
-            && !self.dialect.cxx
-            && !operand.starts_with(b"__")
-        {
-            return Err(Unsure::Declared.into());
-        }
-        Ok(answer)
-    }
-
-    fn value(&mut self, builtin: Builtin) -> Result<(Kind, Vec<u8>), Stop> {
-        match builtin {
-            Builtin::IncludeLevel => Ok((Kind::Number, (self.frames.len() - 1).to_string().into_bytes())),
-            Builtin::Line => {
-                let (line, spliced) = self.line;
-                let frame = self.here()?;
-                if spliced || frame.unclear_line {
-                    return Err(Unsure::Line.into());
-                }
-                let line = match frame.shifted {
-                    Some((number, at)) => number + i64::from(line) - i64::from(at) - 1,
-                    None => i64::from(line),
-                };
-                Ok((Kind::Number, line.to_string().into_bytes()))
-            }
-            Builtin::File | Builtin::BaseFile => {
-                let frame = if builtin == Builtin::File { self.frames.last() } else { self.frames.first() };
-                let path = frame.map(|frame| self.path_of(frame)).unwrap_or_default();
-                if self.call.maps_prefixes
-                    || path.iter().any(|byte| matches!(byte, b'"' | b'\\' | b'\n') || *byte >= 0x80)
-                {
-                    return Err(Unsure::FileName.into());
-                }
-                Ok((Kind::Str, [b"\"", path.as_slice(), b"\""].concat()))
-            }
-            Builtin::Counter => Err(Unsure::Counter.into()),
-            Builtin::Clock => Err(Unsure::Clock.into()),
-            _ => Err(Unsure::Malformed.into()),
-        }
-    }
-}
-
-/// Whether `#pragma GCC target` or `optimize` may define or undefine a macro of this name: those are reserved names, and
-/// some never change.
-fn depends_on(options: u8, name: &[u8]) -> bool {
-    const FIXED: &[&[u8]] = &[
-        b"__APPLE__",
-        b"__ANDROID__",
-        b"__CYGWIN__",
-        b"__DragonFly__",
-        b"__ELF__",
-        b"__EMSCRIPTEN__",
-        b"__FreeBSD__",
-        b"__ILP32__",
-        b"__LP64__",
-        b"__MINGW32__",
-        b"__NetBSD__",
-        b"__OpenBSD__",
-        b"__QNX__",
-        b"__VMS__",
-        b"__VXWORKS__",
-        b"__clang__",
-        b"__cplusplus",
-        b"__i386__",
-        b"__iamcu__",
-        b"__linux__",
-        b"__sun",
-        b"__sun__",
-        b"__unix__",
-        b"__vxworks",
-        b"__x86_64__",
-    ];
-    const FAMILIES: &[&[u8]] = &[
-        b"__DISABLE_",
-        b"__GLIBC",
-        b"__GNUC",
-        b"__INT",
-        b"__ORDER_",
-        b"__PTRDIFF_",
-        b"__SIZEOF_",
-        b"__SIZE_",
-        b"__STDC",
-        b"__USE_",
-        b"__WCHAR_",
-        b"__WINT_",
-        b"__cpp_",
-        b"__has_",
-        b"__need_",
-    ];
-    // Names of headers' own.
-    const ENDS: &[&[u8]] = &[b"_H", b"_H_", b"_H__", b"_h", b"_h__", b"_DEFINED", b"_INCLUDED"];
-    if options == TARGET && matches!(name, b"__OPTIMIZE__" | b"__OPTIMIZE_SIZE__" | b"__NO_INLINE__") {
-        return false;
-    }
-    name.starts_with(b"__")
-        && !FIXED.contains(&name)
-        && !FAMILIES.iter().any(|family| name.starts_with(family))
-        && !ENDS.iter().any(|end| name.ends_with(end))
-}
-
-/// The text of a string that names a file; `None` where an escape is not as plain as a quote's.
-fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut bytes = text.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'\\' => match bytes.next()? {
-                escaped @ (b'\\' | b'"') => plain.push(*escaped),
-                _ => return None,
-            },
-            byte => plain.push(*byte),
-        }
-    }
-    Some(plain)
 }

@@ -500,6 +500,10 @@ impl<'a> Reader<'a> {
                 self.unsure = Some(Unsure::Malformed);
             }
             self.at += end + 2;
+            if self.dialect.cxx && is_name(self.peek(0)) {
+                // gcc takes that for the suffix of a literal, and a part of the name.
+                return Does::Unsure(Unsure::Malformed);
+            }
             let name = self.symbols.of(&body[..end]);
             return Does::Include(how, if close == b'"' { Operand::Quoted(name) } else { Operand::Angled(name) });
         }
