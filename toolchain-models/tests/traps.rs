@@ -56,6 +56,18 @@ fn strings_that_are_raw_and_strings_that_are_not() {
     }
 }
 
+/// A table of names, as bison writes it: none of its strings is raw, though names end in R before a quote.
+#[test]
+fn names_that_end_in_r_before_a_quote() {
+    let bench = bench(&[(
+        "table.c",
+        &format!(
+            "/* don't */\nconst char *const n[] = {{ \"END\", \"NUMBER\", \"'('\", \"OR\" }};\n#define S(N) \\\n  (N)\n{ASKS}int x = S(1);\n"
+        ),
+    )]);
+    bench.agrees("gcc -c table.c");
+}
+
 #[test]
 fn trigraphs() {
     let bench = bench(&[("a.c", &format!("const char *s = \"??/\" /*\";\n{ASKS}//*/\n"))]);

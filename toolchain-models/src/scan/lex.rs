@@ -115,9 +115,17 @@ impl Lexed {
 pub(super) fn splices_in_raw_strings(source: &[u8]) -> bool {
     let mut from = 0;
     while let Some(at) = source.get(from..).and_then(|rest| find(rest, b"R\"")) {
-        let body = &source[from + at + 2..];
+        let (before, body) = (&source[..from + at], &source[from + at + 2..]);
         from += at + 2;
+        // What ends a longer name is no prefix; one that is split over lines is taken for one.
+        let word = before.len() - before.iter().rev().take_while(|byte| is_word(**byte)).count();
+        if !matches!(&before[word..], b"" | b"L" | b"u" | b"U" | b"u8") {
+            continue;
+        }
         let Some(open) = body.iter().take(17).position(|byte| *byte == b'(') else { continue };
+        if body[..open].iter().any(|byte| byte.is_ascii_whitespace() || matches!(byte, b')' | b'\\')) {
+            continue;
+        }
         let close = [b")", &body[..open], b"\""].concat();
         let content = &body[open + 1..];
         let content = &content[..find(content, &close).unwrap_or(content.len())];
