@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gg_models::{Holds, Request};
 use gg_store::sharded;
-use gg_thunk::ValueName;
+use gg_thunk::{Bytes, ValueName};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
@@ -23,6 +23,8 @@ pub(crate) struct Call {
     pub shape: String,
     /// What each of its outputs will be.
     pub holds: Vec<Holds>,
+    /// What those outputs hold that are depfiles, by their place, where that is sure.
+    pub depfiles: Vec<(usize, Bytes)>,
     /// Whether it changes a file that it reads.
     pub in_place: bool,
     /// Whether the tool failed as the thunk did: then it is asked at once.

@@ -28,6 +28,8 @@ pub(crate) struct Issue {
     pub shape: String,
     /// Under which name what its model saw is kept.
     pub call: String,
+    /// What was written for its thunk's outputs that are depfiles: tag and value's name.
+    pub depfiles: Vec<(String, String)>,
     /// Whether its thunk is to be held against a run over the host.
     pub audit: bool,
     /// The command line, for messages.
@@ -213,6 +215,7 @@ mod tests {
             mode: 0o644,
             shape: "s".to_owned(),
             call: "c".to_owned(),
+            depfiles: vec![("d".to_owned(), "V".to_owned())],
             audit: true,
             argv: vec![b"gcc".to_vec(), b"\xff".to_vec()],
         };

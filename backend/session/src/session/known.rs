@@ -11,7 +11,7 @@ use gg_models::{Holds, Inference, Input, Verdict};
 use gg_protocol::real_tool::{DEFAULT_PATH, Finder};
 use gg_protocol::{FdKind, Request, SOCKET_VARIABLE};
 use gg_store::StoreError;
-use gg_thunk::{Thunk, ThunkName, ValueName};
+use gg_thunk::{Bytes, Thunk, ThunkName, ValueName};
 
 use super::{Session, Stop, native};
 use crate::calls::Call;
@@ -40,6 +40,8 @@ pub(super) struct Known {
     pub(super) shape: String,
     /// What each of its outputs will be.
     pub(super) holds: Vec<Holds>,
+    /// What those outputs hold that are depfiles, by their place, where that is sure.
+    pub(super) depfiles: Vec<(usize, Bytes)>,
     /// Whether it changes a file that it reads.
     pub(super) in_place: bool,
     /// What is kept of it is kept under this name.
@@ -91,8 +93,8 @@ impl Session {
             if changed.is_none()
                 && let Some(thunk) = self.contents.store.get_thunk(&name).map_err(SessionError::from)?
             {
-                let Call { shape, holds, in_place, fails, .. } = call;
-                return Ok(Known { request, thunk, shape, holds, in_place, key, fails, anew: None });
+                let Call { shape, holds, depfiles, in_place, fails, .. } = call;
+                return Ok(Known { request, thunk, shape, holds, depfiles, in_place, key, fails, anew: None });
             }
         }
         let world = LiveWorld::new(&self.recall, &self.hidden, Some(self));
@@ -114,13 +116,15 @@ impl Session {
             thunk: name.to_string(),
             shape: shape.clone(),
             holds: holds.clone(),
+            depfiles: inference.depfiles.clone(),
             in_place,
             fails: false,
             evidence,
         };
         let kept = self.calls.put(&key, &call);
         kept.map_err(|e| SessionError::from(StoreError::at(&self.contents.store.root().join("calls"), e)))?;
-        Ok(Known { request, thunk, shape, holds, in_place, key, fails: false, anew: Some(why) })
+        let depfiles = inference.depfiles;
+        Ok(Known { request, thunk, shape, holds, depfiles, in_place, key, fails: false, anew: Some(why) })
     }
 }
 

@@ -167,7 +167,10 @@ impl Session {
         for (name, forced) in order.iter().zip(&answers) {
             let Wanted { held, .. } = &wanted[name];
             match &forced.outcome {
-                Outcome::Done(record) => self.become_real(held, record, open, &mut late)?,
+                Outcome::Done(record) => {
+                    self.check_depfiles(name, wanted[name].issue.as_ref(), record, &mut late);
+                    self.become_real(held, record, open, &mut late)?;
+                }
                 outcome => {
                     let issue = wanted[name].issue.as_ref();
                     match (outcome, forced.failure.as_deref()) {
@@ -447,6 +450,19 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Holds the depfiles that were written when the call was answered against those that the compiler wrote.
+    fn check_depfiles(&self, name: &ThunkName, issue: Option<&Issue>, record: &Record, late: &mut Late) {
+        let Some(issue) = issue else { return };
+        for (tag, written) in &issue.depfiles {
+            let made = record.outputs.iter().find(|(made, _)| made.to_string() == *tag);
+            if made.is_none_or(|(_, made)| made.object.to_string() != *written) {
+                let why = "its depfile was written before its work was done, and differs from the compiler's";
+                late.misses.push(self.missed(issue, why));
+                late.failures.push(unable_to(name, Some(issue), why));
+            }
+        }
     }
 
     fn become_real(

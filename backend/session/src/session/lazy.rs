@@ -16,12 +16,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use gg_models::Holds;
 use gg_protocol::{FdInfo, FdKind, Reply, Request};
-use gg_thunk::{Node, ObjectName, Output, OutputName, Thunk};
+use gg_thunk::{Node, ObjectName, Output, OutputName, Thunk, ValueName};
 
 use super::known::Known;
 use super::{Late, Session, Stop, native, policy, refusal};
 use crate::issued::Issue;
 use crate::journal::Line;
+use crate::place::{Content, put};
 use crate::placeholders::{Held, held_by, stand_in};
 use crate::shapes::Standing;
 use crate::{SessionError, audit, caller, readers, sys};
@@ -87,7 +88,8 @@ impl Session {
         let [_, out, err] = &request.fds;
         let heard_elsewhere = !same(&lazy.build.streams[0], out) || !same(&lazy.build.streams[1], err);
         let looked_at = known.holds.len() != known.thunk.outputs.len()
-            || known.holds.contains(&Holds::Text)
+            || known.holds.iter().all(|holds| *holds == Holds::Text)
+            || known.holds.iter().enumerate().any(|(at, holds)| *holds == Holds::Text && depfile(known, at).is_none())
             || known.thunk.outputs.iter().any(|output| output.optional);
         let late = self.has_failed_late(&known.thunk.name()) || lazy.waiting().could_not_run;
         if heard_elsewhere || looked_at || late {
@@ -125,7 +127,17 @@ impl Session {
         let thunk = known.thunk.name();
         self.note(&known.shape, &thunk)?;
         let at_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128);
-        for (output, holds) in known.thunk.outputs.iter().zip(&known.holds) {
+        let tag = |at: usize| known.thunk.outputs[at].tag.to_string();
+        let depfiles = known.depfiles.iter().filter(|(at, _)| *at < known.thunk.outputs.len());
+        let depfiles: Vec<(String, String)> =
+            depfiles.map(|(at, text)| (tag(*at), ValueName::of(text).to_string())).collect();
+        for (at, (output, holds)) in known.thunk.outputs.iter().zip(&known.holds).enumerate() {
+            if let Some(text) = depfile(known, at) {
+                let path = path_of(output);
+                let put = put(&mut Content::Text(text), &path, output.writes, 0o666 & !request.umask);
+                put.map_err(|e| SessionError::io("writing", &path, e))?;
+                continue;
+            }
             let object = OutputName { thunk, tag: output.tag.clone() };
             // It can be executed if its output may be: then executing it forces it.
             let mode = if *holds == Holds::Binary { 0o777 } else { 0o666 } & !request.umask;
@@ -136,6 +148,7 @@ impl Session {
                 mode,
                 shape: known.shape.clone(),
                 call: known.key.to_string(),
+                depfiles: depfiles.clone(),
                 audit,
                 argv: request.argv.clone(),
             };
@@ -396,6 +409,11 @@ impl Session {
         }
         Ok(standing)
     }
+}
+
+/// What an output holds that is a depfile, where that is sure.
+fn depfile(known: &Known, place: usize) -> Option<&[u8]> {
+    known.depfiles.iter().find(|(at, _)| *at == place).map(|(_, text)| text.as_slice())
 }
 
 fn path_of(output: &Output) -> PathBuf {
