@@ -272,3 +272,41 @@ main.o: main.c config.h
     assert_eq!(gg.status, Some(0), "{}", gg.stderr);
     assert_same_tree(&native, &gg);
 }
+
+/// A compile with a depfile is answered early where it is sure what the depfile holds. The compiler leaves it though the
+/// compile fails.
+#[test]
+fn depfiles() {
+    let makefile = "\
+prog: main.o part.o
+\t$(CC) -o $@ $^
+%.o: %.c
+\t$(CC) -MD -MP -MF $*.Td -c -o $@ $< && mv -f $*.Td $*.d
+-include main.d part.d
+";
+    let project = Tree::new()
+        .file("Makefile", makefile)
+        .file("part.h", "#ifdef __linux__\n#include \"real.h\"\n#else\n#include \"other.h\"\n#endif\n")
+        .file("real.h", "int part(void);\n")
+        .file("main.c", "#include \"part.h\"\nint main(void) { return part(); }\n")
+        .file("part.c", "#include \"part.h\"\nint part(void) { return 0; }\n");
+    let bench = Bench::new(project.clone());
+    let native = bench.native(&["-j1"]);
+    bench.fresh();
+    let gg = bench.both(&["-j1"], &[]);
+    assert_same_tree(&native, &gg);
+    assert_eq!(bench.lazy_and_native(), (3, 0));
+    bench.has_nothing_to_do(&["-j1"]);
+
+    let bench = Bench::new(
+        project
+            .file("part.c", "#include \"part.h\"\nint part(void) { return ; }}\n")
+            .file("Makefile", "part.o: part.c\n\t$(CC) -MD -c -o $@ $<\n"),
+    );
+    let native = bench.native(&["-j1"]);
+    assert!(native.tree.get("part.d").is_some() && native.tree.get("part.o").is_none());
+    bench.fresh();
+    let gg = bench.both(&["-j1"], &[]);
+    assert!(gg.status != Some(0));
+    assert_same_tree(&native, &gg);
+}
