@@ -414,6 +414,9 @@ impl Session {
         if caller.is_some_and(sys::is_hung_up) {
             return Err(native("cancelled", ""));
         }
+        if self.issued.any() {
+            self.shed_modes(&known.thunk, record)?;
+        }
         place(store, &known.thunk.outputs, record)?;
         Ok(Reply::Done { status: 0, stdout, stderr })
     }

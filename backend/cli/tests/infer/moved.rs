@@ -182,3 +182,23 @@ first.o: part.c
     assert_same_tree(&native, &lazy);
     bench.has_nothing_to_do(&["-j1"]);
 }
+
+/// An archive that is written into what stood for an earlier one has a file's mode, whoever writes it.
+#[test]
+fn an_archive_into_a_placeholder() {
+    let makefile = "\
+lib.a: part.o first.o
+\t$(AR) rc lib.a $^
+again: lib.a
+\tif $(AR) rc lib.a first.o; then :; fi
+first.o: part.c
+\t$(CC) -c -o first.o part.c
+";
+    let bench = Bench::new(project("").file("Makefile", makefile));
+    let native = bench.native(&["-j1", "part.o", "lib.a", "again"]);
+    bench.fresh();
+    // a real member: then the archive is not known to hold nothing but a compiler's objects
+    assert_eq!(bench.native(&["part.o"]).status, Some(0));
+    assert_eq!(bench.infer(&["-j1", "lib.a"]).status, Some(0));
+    assert_same_tree(&native, &bench.both(&["-j1", "again"], &[]));
+}

@@ -16,7 +16,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use gg_models::Holds;
 use gg_protocol::{FdInfo, FdKind, Reply, Request};
-use gg_thunk::{Node, ObjectName, Output, OutputName, Thunk, ValueName};
+use gg_store::Record;
+use gg_thunk::{Node, ObjectName, Output, OutputName, Thunk, ValueName, Writes};
 
 use super::known::Known;
 use super::{Late, Session, Stop, native, policy, refusal};
@@ -174,6 +175,18 @@ impl Session {
         let issue = self.holder(path).and_then(|object| self.issued.get(&object));
         let mode = path.metadata().map(|stat| stat.mode() & 0o7777).ok();
         issue.is_some_and(|issue| Some(issue.mode) == mode)
+    }
+
+    /// What is written into a placeholder does not keep its mode, which is nobody's wish.
+    pub(super) fn shed_modes(&self, thunk: &Thunk, record: &Record) -> Result<(), SessionError> {
+        for output in thunk.outputs.iter().filter(|output| output.writes == Writes::Through) {
+            let path = path_of(output);
+            if let Some(made) = record.outputs.get(&output.tag).filter(|_| self.is_untouched(&path)) {
+                let set = std::fs::set_permissions(&path, Permissions::from_mode(made.mode));
+                set.map_err(|e| SessionError::io("writing", &path, e))?;
+            }
+        }
+        Ok(())
     }
 
     /// The output that the file at a path stands for, if it is a placeholder.
