@@ -29,12 +29,14 @@ pub(crate) fn run(options: &Options, args: &[OsString]) -> End {
     let last = Arc::clone(&progress);
     let watch = match Watch::start_with(move || last.abandon()) {
         Ok(watch) => watch,
-        Err(e) => return failed("gg-make", &e),
+        Err(e) => {
+            say(&format!("gg-make: {e}\n"));
+            return End::Exit(NOT_FOUND);
+        }
     };
-    let (name, mut command) = make();
-    command.args(args);
+    let make = Make::find();
     if is_disabled() {
-        return failed(&name, &watch.replace(command));
+        return make.failed(&watch.replace(make.command(args)));
     }
     let works_in = std::env::current_dir().unwrap_or_default().join(&read.directory);
     let works_in = works_in.canonicalize().unwrap_or(works_in);
@@ -42,14 +44,17 @@ pub(crate) fn run(options: &Options, args: &[OsString]) -> End {
         Ok(lead) => lead,
         Err(e) => {
             say(&format!("gg-make: {}; plain make runs\n", gg_session::said(e.as_ref())));
-            return failed(&name, &watch.replace(command));
+            return make.failed(&watch.replace(make.command(args)));
         }
     };
     let counts = || (lead.session().stats(), lead.under_way());
-    let ended = progress.during(begun, counts, || build(options, args, &watch, &lead));
-    let mut end = ended.unwrap_or_else(|e| {
-        say(&format!("gg-make: {name}: {e}\n"));
-        End::Exit(NOT_FOUND)
+    let ended = progress.during(begun, counts, || build(options, &make, args, &watch, &lead));
+    let mut end = ended.unwrap_or_else(|e| match e {
+        SessionError::Io { what: lead::RUNNING, source, .. } => make.failed(&source),
+        e => {
+            say(&format!("gg-make: {e}\n"));
+            End::Exit(MISUSED)
+        }
     });
     let session = lead.close();
     if end == End::Exit(0) && !read.asks && tell_pending(&session, &works_in) {
@@ -67,10 +72,9 @@ pub(crate) fn run(options: &Options, args: &[OsString]) -> End {
 }
 
 /// Runs make; what was answered before its work was done is made at the end.
-fn build(options: &Options, args: &[OsString], watch: &Watch, lead: &Lead) -> Result<End, SessionError> {
+fn build(options: &Options, make: &Make, args: &[OsString], watch: &Watch, lead: &Lead) -> Result<End, SessionError> {
     let command = || {
-        let (_, mut command) = make();
-        command.args(args);
+        let mut command = make.command(args);
         if let Some(audit) = &options.audit {
             command.env("GG_AUDIT", audit);
         }
@@ -89,12 +93,6 @@ fn tell_pending(session: &Session, directory: &Path) -> bool {
     !failures.is_empty()
 }
 
-/// Says why make could not be run.
-fn failed(name: &str, error: &std::io::Error) -> End {
-    say(&format!("gg-make: {name}: {error}\n"));
-    End::Exit(NOT_FOUND)
-}
-
 /// Whether shims have been told to do nothing, or could not say what they would have to.
 fn is_disabled() -> bool {
     std::env::var_os("GG_DISABLE").is_some_and(|value| !value.is_empty() && value != "0")
@@ -102,26 +100,45 @@ fn is_disabled() -> bool {
 }
 
 /// The make to run: what `MAKE` names, else `make`; never this program itself, whatever name it has.
-fn make() -> (String, Command) {
-    let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    let own = std::env::current_exe().ok();
-    let path = lead::path();
-    let find = |name: &OsStr| Finder::new(&cwd, own.as_deref()).find(name.as_bytes(), &path);
-    let named = std::env::var_os("MAKE").filter(|name| !name.is_empty());
-    let found = named.as_ref().and_then(|name| Some((find(name)?, name.clone())));
-    let is_itself =
-        found.is_none() && named.is_some_and(|name| Finder::new(&cwd, None).find(name.as_bytes(), &path).is_some());
-    let (program, name) = found.unwrap_or_else(|| {
-        let name = OsString::from("make");
-        (find(&name).unwrap_or_else(|| PathBuf::from(&name)), name)
-    });
-    let mut command = Command::new(program);
-    command.arg0(&name);
-    if is_itself {
-        // makefiles would take it for `$(MAKE)`, and begin a session for each sub-make
-        command.env_remove("MAKE");
+struct Make {
+    name: OsString,
+    program: PathBuf,
+    /// `MAKE` names this program.
+    is_itself: bool,
+}
+
+impl Make {
+    fn find() -> Make {
+        let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        let own = std::env::current_exe().ok();
+        let path = lead::path();
+        let find = |name: &OsStr| Finder::new(&cwd, own.as_deref()).find(name.as_bytes(), &path);
+        let named = std::env::var_os("MAKE").filter(|name| !name.is_empty());
+        let found = named.as_ref().and_then(|name| Some((find(name)?, name.clone())));
+        let is_itself =
+            found.is_none() && named.is_some_and(|name| Finder::new(&cwd, None).find(name.as_bytes(), &path).is_some());
+        let (program, name) = found.unwrap_or_else(|| {
+            let name = OsString::from("make");
+            (find(&name).unwrap_or_else(|| PathBuf::from(&name)), name)
+        });
+        Make { name, program, is_itself }
     }
-    (name.to_string_lossy().into_owned(), command)
+
+    fn command(&self, args: &[OsString]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg0(&self.name).args(args);
+        if self.is_itself {
+            // makefiles would take it for `$(MAKE)`, and begin a session for each sub-make
+            command.env_remove("MAKE");
+        }
+        command
+    }
+
+    /// Says why it could not be run.
+    fn failed(&self, error: &std::io::Error) -> End {
+        say(&format!("gg-make: {}: {error}\n", self.name.to_string_lossy()));
+        End::Exit(NOT_FOUND)
+    }
 }
 
 /// Opens everything that a build needs of gg.

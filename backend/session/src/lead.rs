@@ -22,6 +22,9 @@ use crate::{Early, Opening, Session, SessionError};
 pub use child::{End, Watch};
 pub use signals::{die_by, has_standard_descriptors};
 
+/// What was being done, in the error of a command that could not be started.
+pub const RUNNING: &str = "running";
+
 /// More often than this a build is not run again for what failed after it was answered.
 const ROUNDS: usize = 100;
 
@@ -82,7 +85,7 @@ impl Lead {
             let mut command = command();
             self.guide(&mut command);
             let program = PathBuf::from(command.get_program());
-            let end = watch.run(command).map_err(|e| SessionError::io("running", &program, e))?;
+            let end = watch.run(command).map_err(|e| SessionError::io(RUNNING, &program, e))?;
             rounds += 1;
             if !matches!(end, End::Exit(_)) || watch.was_signalled() {
                 // Whoever ends a build finds what make leaves: nothing that looks made and is not.
