@@ -3,9 +3,11 @@
 #![forbid(unsafe_code)]
 
 mod binary;
+mod project;
 mod tree;
 
 pub use binary::binary;
+pub use project::{Ended, Project, reset_stats, stats};
 pub use tempfile::TempDir;
 pub use tree::{Entry, Tree};
 

@@ -1,29 +1,27 @@
 //! A project and a `GG_DIR`; the same make run plainly and as gg-make.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::process::Command;
 
-use gg_testkit::{TempDir, Tree, binary, temp_dir};
+pub use gg_testkit::Ended;
+use gg_testkit::{Project, Tree, binary};
 use serde_json::Value;
 
 pub const GG_MAKE: &str = env!("CARGO_BIN_EXE_gg-make");
 
 pub struct Bench {
-    dir: TempDir,
-    place: PathBuf,
-    project: Tree,
+    project: Project,
     gg: PathBuf,
 }
 
-/// What a run of make came to.
-#[derive(PartialEq, Eq, Debug)]
-pub struct Ended {
-    pub status: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-    pub tree: Tree,
+impl Deref for Bench {
+    type Target = Project;
+
+    fn deref(&self) -> &Project {
+        &self.project
+    }
 }
 
 impl Bench {
@@ -33,43 +31,14 @@ impl Bench {
 
     /// A project in a directory of this name.
     pub fn named(project: Tree, name: impl AsRef<OsStr>) -> Bench {
-        let dir = temp_dir();
         // gg-make looks for both beside its own executable
         binary("gg-shims", "gg-shim");
-        let gg = binary("gg", "gg");
-        let bench = Bench { place: dir.path().join(name.as_ref()), dir, project, gg };
-        bench.fresh();
-        bench
-    }
-
-    pub fn at(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.dir.path().join(path)
-    }
-
-    /// A path in the project.
-    pub fn file(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.place.join(path)
-    }
-
-    /// Puts the project there as it was written, and nothing else.
-    pub fn fresh(&self) {
-        if self.place.exists() {
-            fs::remove_dir_all(&self.place).unwrap();
-        }
-        self.project.write(&self.place).unwrap();
+        Bench { project: Project::new(project, name), gg: binary("gg", "gg") }
     }
 
     /// A command in the project, with nothing of the test's own environment.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new(program);
-        command
-            .current_dir(&self.place)
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("LC_ALL", "C")
-            .env("GG_DIR", self.at("gg"))
-            .stdin(Stdio::null());
-        command
+        self.placed(Command::new(program))
     }
 
     /// gg-make, without its summary.
@@ -82,15 +51,6 @@ impl Bench {
     /// The `gg` command.
     pub fn gg_command(&self) -> Command {
         self.command(&self.gg)
-    }
-
-    pub fn ended(&self, output: Output) -> Ended {
-        Ended {
-            status: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            tree: Tree::read(&self.place).unwrap(),
-        }
     }
 
     /// Plain make on what is there.
@@ -116,13 +76,11 @@ impl Bench {
 
     /// What `gg stats --json` says.
     pub fn stats(&self) -> Value {
-        let output = self.gg_command().args(["stats", "--json"]).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        serde_json::from_slice(&output.stdout).unwrap()
+        gg_testkit::stats(self.gg_command())
     }
 
     pub fn reset_stats(&self) {
-        assert!(self.gg_command().args(["stats", "--reset"]).status().unwrap().success());
+        gg_testkit::reset_stats(self.gg_command());
     }
 }
 
@@ -137,8 +95,5 @@ impl Drop for Bench {
 
 /// Fails with the first thing that differs.
 pub fn assert_alike(first: &Ended, second: &Ended) {
-    assert_eq!(first.stderr, second.stderr, "stderr");
-    assert_eq!(first.stdout, second.stdout, "stdout");
-    assert_eq!(first.status, second.status, "status");
-    assert_eq!(first.tree.difference(&second.tree), Vec::<String>::new(), "tree");
+    first.assert_alike(second);
 }

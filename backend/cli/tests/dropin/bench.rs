@@ -2,11 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::ops::Deref;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
-use gg_testkit::{TempDir, Tree, binary, temp_dir};
+pub use gg_testkit::Ended;
+use gg_testkit::{Project, Tree, binary};
 use serde_json::Value;
 
 const TOOLS: [&str; 4] = ["cc", "ar", "strip", "ranlib"];
@@ -16,17 +17,15 @@ const NATIVE: [&str; 3] = ["CC=cc", "AR=ar", "STRIP=strip"];
 const THROUGH_SHIMS: [&str; 3] = ["CC=gg-cc", "AR=gg-ar", "STRIP=gg-strip"];
 
 pub struct Bench {
-    dir: TempDir,
-    project: Tree,
+    project: Project,
 }
 
-/// What a run of make came to.
-#[derive(PartialEq, Eq, Debug)]
-pub struct Ended {
-    pub status: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-    pub tree: Tree,
+impl Deref for Bench {
+    type Target = Project;
+
+    fn deref(&self) -> &Project {
+        &self.project
+    }
 }
 
 impl Bench {
@@ -38,69 +37,38 @@ impl Bench {
 
     /// Shims that find no `gg` to start a session with.
     pub fn without_gg(project: Tree) -> Bench {
-        let bench = Bench { dir: temp_dir(), project };
+        let bench = Bench { project: Project::new(project, "project") };
         fs::create_dir(bench.at("bin")).unwrap();
         // A copy: the shim looks for gg beside its own executable.
         fs::copy(binary("gg-shims", "gg-shim"), bench.at("bin/gg-shim")).unwrap();
         for tool in TOOLS {
             symlink("gg-shim", bench.at("bin").join(format!("gg-{tool}"))).unwrap();
         }
-        bench.fresh();
         bench
-    }
-
-    pub fn at(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.dir.path().join(path)
-    }
-
-    /// A path in the project.
-    pub fn file(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.at("project").join(path)
-    }
-
-    /// Puts the project there as it was written, and nothing else.
-    pub fn fresh(&self) {
-        if self.file("").exists() {
-            fs::remove_dir_all(self.file("")).unwrap();
-        }
-        self.project.write(self.file("")).unwrap();
     }
 
     /// A command in the project, with shims on `PATH` and nothing of the test's own environment.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new(program);
-        command
-            .current_dir(self.file(""))
-            .env_clear()
-            .env("PATH", format!("{}:/usr/bin:/bin", self.at("bin").display()))
-            .env("LC_ALL", "C")
-            .env("GG_DIR", self.at("gg"))
-            .stdin(Stdio::null());
+        let mut command = self.placed(Command::new(program));
+        command.env("PATH", format!("{}:/usr/bin:/bin", self.at("bin").display()));
         command
     }
 
-    fn ended(&self, output: Output, rename: bool) -> Ended {
-        let text = |bytes: Vec<u8>| {
-            let text = String::from_utf8(bytes).unwrap();
-            // make shows commands as they were written
-            if rename { TOOLS.iter().fold(text, |text, tool| text.replace(&format!("gg-{tool}"), tool)) } else { text }
-        };
-        Ended {
-            status: output.status.code(),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-            tree: Tree::read(self.file("")).unwrap(),
-        }
+    fn gg_command(&self) -> Command {
+        self.command(self.at("bin/gg"))
     }
 
     /// Plain make on what is there.
     pub fn native(&self, args: &[&str]) -> Ended {
-        self.ended(self.command("make").args(args).args(NATIVE).output().unwrap(), false)
+        self.ended(self.command("make").args(args).args(NATIVE).output().unwrap())
     }
 
     /// make through the shims on what is there; in what it says, tools have their plain names.
     pub fn gg(&self, args: &[&str]) -> Ended {
-        self.ended(self.command("make").args(args).args(THROUGH_SHIMS).output().unwrap(), true)
+        let ended = self.ended(self.command("make").args(args).args(THROUGH_SHIMS).output().unwrap());
+        // make shows commands as they were written
+        let plain = |text| TOOLS.iter().fold(text, |text: String, tool| text.replace(&format!("gg-{tool}"), tool));
+        Ended { stdout: plain(ended.stdout), stderr: plain(ended.stderr), ..ended }
     }
 
     /// Runs make natively and through the shims, each in a fresh copy at the same place, and holds them against each
@@ -116,25 +84,23 @@ impl Bench {
 
     /// What `gg stats --json` says.
     pub fn stats(&self) -> Value {
-        let output = self.command(self.at("bin/gg")).args(["stats", "--json"]).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        serde_json::from_slice(&output.stdout).unwrap()
+        gg_testkit::stats(self.gg_command())
     }
 
     /// What a `gg` command that goes well says.
     pub fn say(&self, args: &[&str]) -> String {
-        let output = self.command(self.at("bin/gg")).args(args).output().unwrap();
+        let output = self.gg_command().args(args).output().unwrap();
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
 
     pub fn reset_stats(&self) {
-        assert!(self.command(self.at("bin/gg")).args(["stats", "--reset"]).status().unwrap().success());
+        gg_testkit::reset_stats(self.gg_command());
     }
 
     fn stop(&self) -> bool {
         !self.at("bin/gg").exists()
-            || self.command(self.at("bin/gg")).current_dir("/").args(["session", "stop"]).status().unwrap().success()
+            || self.gg_command().current_dir("/").args(["session", "stop"]).status().unwrap().success()
     }
 }
 
@@ -147,8 +113,5 @@ impl Drop for Bench {
 
 /// Fails with the first thing that differs.
 pub fn assert_alike(first: &Ended, second: &Ended) {
-    assert_eq!(first.stderr, second.stderr, "stderr");
-    assert_eq!(first.stdout, second.stdout, "stdout");
-    assert_eq!(first.status, second.status, "status");
-    assert_eq!(first.tree.difference(&second.tree), Vec::<String>::new(), "tree");
+    first.assert_alike(second);
 }

@@ -1,28 +1,26 @@
 //! A project and a `GG_DIR`; the same make run plainly, and as `gg infer make` with `gg force` after it.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::ops::Deref;
+use std::process::Command;
 
-use gg_testkit::{Entry, TempDir, Tree, binary, temp_dir};
+pub use gg_testkit::Ended;
+use gg_testkit::{Entry, Project, Tree, binary};
 use serde_json::Value;
 
 pub const GG: &str = env!("CARGO_BIN_EXE_gg");
 
 pub struct Bench {
-    dir: TempDir,
-    place: PathBuf,
-    project: Tree,
+    project: Project,
     shell: Option<&'static str>,
 }
 
-/// What a run came to.
-pub struct Ended {
-    pub status: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-    pub tree: Tree,
+impl Deref for Bench {
+    type Target = Project;
+
+    fn deref(&self) -> &Project {
+        &self.project
+    }
 }
 
 impl Bench {
@@ -32,12 +30,9 @@ impl Bench {
 
     /// A project in a directory of this name.
     pub fn named(project: Tree, name: impl AsRef<OsStr>) -> Bench {
-        let dir = temp_dir();
         // gg looks for it beside its own executable
         binary("gg-shims", "gg-shim");
-        let bench = Bench { place: dir.path().join(name.as_ref()), dir, project, shell: None };
-        bench.fresh();
-        bench
+        Bench { project: Project::new(project, name), shell: None }
     }
 
     /// Every make and every `gg` command is begun by this line of a shell's, `"$@"` being the command.
@@ -46,26 +41,9 @@ impl Bench {
         self
     }
 
-    pub fn at(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.dir.path().join(path)
-    }
-
-    /// A path in the project.
-    pub fn file(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.place.join(path)
-    }
-
-    /// Puts the project there as it was written, and nothing else.
-    pub fn fresh(&self) {
-        if self.place.exists() {
-            fs::remove_dir_all(&self.place).unwrap();
-        }
-        self.project.write(&self.place).unwrap();
-    }
-
     /// A command in the project, with nothing of the test's own environment.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = match self.shell {
+        let command = match self.shell {
             None => Command::new(program),
             Some(line) => {
                 let mut shell = Command::new("/bin/bash");
@@ -73,24 +51,9 @@ impl Bench {
                 shell
             }
         };
+        let mut command = self.placed(command);
+        command.env("GG_SUMMARY", "no");
         command
-            .current_dir(&self.place)
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("LC_ALL", "C")
-            .env("GG_DIR", self.at("gg"))
-            .env("GG_SUMMARY", "no")
-            .stdin(Stdio::null());
-        command
-    }
-
-    pub fn ended(&self, output: Output) -> Ended {
-        Ended {
-            status: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            tree: Tree::read(&self.place).unwrap(),
-        }
     }
 
     fn run(&self, program: &str, args: &[&str]) -> Ended {
@@ -141,7 +104,7 @@ impl Bench {
     /// Plain make, gg-make and `gg infer make` do and say the same on what is there, and change nothing: for a project whose
     /// targets are all files, that there is nothing to do.
     pub fn has_nothing_to_do(&self, args: &[&str]) {
-        let before = Tree::read(&self.place).unwrap();
+        let before = Tree::read(self.file("")).unwrap();
         let native = self.native(args);
         assert!(
             native.stdout.contains("is up to date") || native.stdout.contains("Nothing to be done"),
@@ -156,16 +119,14 @@ impl Bench {
 
     /// The files of the project that are placeholders.
     pub fn placeholders(&self) -> Vec<String> {
-        let tree = Tree::read(&self.place).unwrap();
+        let tree = Tree::read(self.file("")).unwrap();
         let held = tree.entries().filter(|(_, entry)| is_placeholder(entry));
         held.map(|(path, _)| path.to_string_lossy().into_owned()).collect()
     }
 
     /// What `gg stats --json` says.
     pub fn stats(&self) -> Value {
-        let output = self.command(GG).args(["stats", "--json"]).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        serde_json::from_slice(&output.stdout).unwrap()
+        gg_testkit::stats(self.command(GG))
     }
 
     /// How many calls were answered before their work was done, and how many of all were not made thunks.
@@ -177,7 +138,7 @@ impl Bench {
     }
 
     pub fn reset_stats(&self) {
-        assert!(self.command(GG).args(["stats", "--reset"]).status().unwrap().success());
+        gg_testkit::reset_stats(self.command(GG));
     }
 
     /// A command line of a shell's in the project, which goes well.
@@ -203,10 +164,7 @@ pub fn is_placeholder(entry: &Entry) -> bool {
 
 /// Fails with the first thing that differs.
 pub fn assert_alike(first: &Ended, second: &Ended) {
-    assert_eq!(first.stderr, second.stderr, "stderr");
-    assert_eq!(first.stdout, second.stdout, "stdout");
-    assert_eq!(first.status, second.status, "status");
-    assert_same_tree(first, second);
+    first.assert_alike(second);
 }
 
 /// Fails with the first file that differs.

@@ -155,16 +155,21 @@ libnear.so: near.c libfar.so.1.0
     assert!(bench.native(&[], "prog") == made);
 }
 
+/// A source that includes a header of which there are two, and one that includes none.
+fn shadowed(makefile: &str) -> Tree {
+    Tree::new()
+        .file("Makefile", makefile)
+        .file("near/part.h", "#define PART 1\n")
+        .file("far/part.h", "#define PART 2\n")
+        .file("main.c", "#include <part.h>\nint part = PART;\n")
+        .file("plain.c", "int plain;\n")
+}
+
 /// A header that the model was not shown and that shadows another: nothing fails, and the late audit finds it. What the host
 /// gives is the result; the next make makes it natively.
 #[test]
 fn another_header_than_the_compilers() {
-    let project = Tree::new()
-        .file("Makefile", "CFLAGS = -Inear -Ifar\nall: main.o plain.o\n%.o: %.c\n\tgcc $(CFLAGS) -c $< -o $@\n")
-        .file("near/part.h", "#define PART 1\n")
-        .file("far/part.h", "#define PART 2\n")
-        .file("main.c", "#include <part.h>\nint part = PART;\n")
-        .file("plain.c", "int plain;\n");
+    let project = shadowed("all: main.o plain.o\n%.o: %.c\n\tgcc -Inear -Ifar -c $< -o $@\n");
     let bench = Blind::new(&project, ":", "near/part.h");
     assert!(bench.make(&[]) && bench.waits("main.o") && bench.waits("plain.o"));
     let late = bench.force();
@@ -184,12 +189,7 @@ fn another_header_than_the_compilers() {
 /// The model is right of the first of a shape: who audits all finds out about the second.
 #[test]
 fn the_second_of_a_shape_is_audited_by_who_audits_all() {
-    let project = Tree::new()
-        .file("Makefile", "all: plain.o main.o\n%.o: %.c\n\tGG_AUDIT=all gcc -Inear -Ifar -c $< -o $@\n")
-        .file("near/part.h", "#define PART 1\n")
-        .file("far/part.h", "#define PART 2\n")
-        .file("main.c", "#include <part.h>\nint part = PART;\n")
-        .file("plain.c", "int plain;\n");
+    let project = shadowed("all: plain.o main.o\n%.o: %.c\n\tGG_AUDIT=all gcc -Inear -Ifar -c $< -o $@\n");
     let bench = Blind::new(&project, ":", "near/part.h");
     assert!(bench.make(&[]) && bench.waits("main.o") && bench.waits("plain.o"));
     let late = bench.force();

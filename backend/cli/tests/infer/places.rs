@@ -8,7 +8,7 @@ use std::process::Command;
 
 use gg_testkit::binary;
 
-use crate::bench::{Bench, GG, assert_alike, assert_same_tree};
+use crate::bench::{Bench, Ended, GG, assert_alike, assert_same_tree};
 use crate::chains::project;
 
 const NOBODY: u32 = 65534;
@@ -36,6 +36,11 @@ fn give_away(bench: &Bench) {
     }
 }
 
+fn as_nobody(bench: &Bench, args: &[&str]) -> Ended {
+    let mut command = bench.command(bench.at("bin/gg"));
+    bench.ended(command.args(args).uid(NOBODY).gid(NOBODY).output().unwrap())
+}
+
 #[test]
 fn an_ordinary_user() {
     let bench = Bench::new(project(""));
@@ -46,14 +51,10 @@ fn an_ordinary_user() {
     let native = bench.native(&["-j1"]);
     bench.fresh();
     give_away(&bench);
-    let as_nobody = |args: &[&str]| {
-        let mut command = bench.command(bench.at("bin/gg"));
-        bench.ended(command.args(args).uid(NOBODY).gid(NOBODY).output().unwrap())
-    };
-    let inferred = as_nobody(&["infer", "make", "-j1"]);
+    let inferred = as_nobody(&bench, &["infer", "make", "-j1"]);
     assert_eq!((inferred.status, inferred.stderr.as_str()), (Some(0), ""));
     assert_eq!(bench.placeholders().len(), 5);
-    let forced = as_nobody(&["force"]);
+    let forced = as_nobody(&bench, &["force"]);
     assert_eq!(forced.status, Some(0), "{}", forced.stderr);
     assert_same_tree(&native, &forced);
 }
@@ -68,13 +69,9 @@ fn a_read_only_directory() {
     let native = bench.native(&["-j1"]);
     bench.fresh();
     give_away(&bench);
-    let as_nobody = |args: &[&str]| {
-        let mut command = bench.command(bench.at("bin/gg"));
-        bench.ended(command.args(args).uid(NOBODY).gid(NOBODY).output().unwrap())
-    };
-    assert_eq!(as_nobody(&["infer", "make", "-j1"]).status, Some(0));
+    assert_eq!(as_nobody(&bench, &["infer", "make", "-j1"]).status, Some(0));
     fs::set_permissions(bench.file(""), Permissions::from_mode(0o555)).unwrap();
-    let forced = as_nobody(&["force"]);
+    let forced = as_nobody(&bench, &["force"]);
     if forced.status == Some(0) {
         assert_eq!(bench.placeholders(), Vec::<String>::new());
     } else {
@@ -83,7 +80,7 @@ fn a_read_only_directory() {
         assert!(!differing.is_empty());
     }
     fs::set_permissions(bench.file(""), Permissions::from_mode(0o755)).unwrap();
-    let forced = as_nobody(&["force"]);
+    let forced = as_nobody(&bench, &["force"]);
     assert_eq!(forced.status, Some(0), "{}", forced.stderr);
     assert_same_tree(&native, &forced);
 }
