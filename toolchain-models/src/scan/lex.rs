@@ -81,7 +81,7 @@ impl Lexed {
         let trigraph = find(source, b"??/").is_some();
         let raw = flavour == Flavour::C && splices_in_raw_strings(source);
         let unclear = raw.then_some("a raw string with a backslash at a line's end");
-        let source = join_lines(source);
+        let source = join_lines(source, |_| ());
         let mut lexer = Lexer { source: &source, at: 0, line_start: true, flavour, found: Self::default() };
         lexer.run();
         let mut found = lexer.found;
@@ -129,15 +129,15 @@ pub(super) fn splices_in_raw_strings(source: &[u8]) -> bool {
         let close = [b")", &body[..open], b"\""].concat();
         let content = &body[open + 1..];
         let content = &content[..find(content, &close).unwrap_or(content.len())];
-        if join_lines(content).len() != content.len() {
+        if join_lines(content, |_| ()).len() != content.len() {
             return true;
         }
     }
     false
 }
 
-/// Takes out backslash-newline (also with blanks between, as gcc does).
-fn join_lines(source: &[u8]) -> Cow<'_, [u8]> {
+/// Takes out backslash-newline (also with blanks between, as gcc does), telling where in the result each was.
+pub(super) fn join_lines(source: &[u8], mut spliced: impl FnMut(usize)) -> Cow<'_, [u8]> {
     if !source.contains(&b'\\') {
         return Cow::Borrowed(source);
     }
@@ -148,6 +148,7 @@ fn join_lines(source: &[u8]) -> Cow<'_, [u8]> {
         let blanks = after.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\x0b' | b'\x0c' | b'\r')).count();
         joined.extend_from_slice(&rest[..at]);
         if after.get(blanks) == Some(&b'\n') {
+            spliced(joined.len());
             rest = &after[blanks + 1..];
         } else {
             joined.push(b'\\');

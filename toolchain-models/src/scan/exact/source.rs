@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use crate::scan::lex::join_lines;
+
 /// The text, and where in it a line's end was taken out.
 pub(crate) struct Source<'a> {
     pub(crate) text: Cow<'a, [u8]>,
@@ -23,8 +25,8 @@ impl<'a> Source<'a> {
             text = Cow::Owned(without);
         }
         let mut splices = Vec::new();
-        if text.contains(&b'\\') {
-            text = Cow::Owned(join_lines(&text, &mut splices));
+        if let Cow::Owned(joined) = join_lines(&text, |at| splices.push(at)) {
+            text = Cow::Owned(joined);
         }
         Self { text, splices, replaced }
     }
@@ -53,26 +55,6 @@ fn without_trigraphs(bytes: &[u8]) -> Vec<u8> {
         rest = if plain.is_some() { &rest[3..] } else { behind };
     }
     text
-}
-
-/// Takes out backslash-newline, also with blanks between, as gcc does.
-fn join_lines(source: &[u8], splices: &mut Vec<usize>) -> Vec<u8> {
-    let mut joined = Vec::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
-        let after = &rest[at + 1..];
-        let blanks = after.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\x0b' | b'\x0c' | b'\r')).count();
-        joined.extend_from_slice(&rest[..at]);
-        if after.get(blanks) == Some(&b'\n') {
-            splices.push(joined.len());
-            rest = &after[blanks + 1..];
-        } else {
-            joined.push(b'\\');
-            rest = after;
-        }
-    }
-    joined.extend_from_slice(rest);
-    joined
 }
 
 #[cfg(test)]
