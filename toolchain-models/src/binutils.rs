@@ -147,6 +147,7 @@ impl<'a> Call<'a> {
     }
 
     fn reads(&mut self, name: &OsStr) -> Result<PathBuf, Reason> {
+        self.world.purpose(&|| format!("{}, which the command names", name.display()));
         let path = self.path(name);
         match self.kind(&path)? {
             Some(FileKind::File) => {

@@ -23,6 +23,7 @@ pub(crate) fn with_library_path(
     library_path: Option<&OsStr>,
     world: &dyn World,
 ) -> Result<Vec<Input>, Reason> {
+    world.purpose(&|| format!("{} and what it loads", exe.display()));
     let key = format!("closure 2\0{}\0{:?}", key_of(exe), library_path);
     let paths: Vec<PathBuf> = derive(world, &key, |world| Search::new(world, library_path)?.all(exe))?;
     Ok(paths.into_iter().map(Input::File).collect())

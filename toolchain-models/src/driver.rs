@@ -33,10 +33,14 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
     if parsed.operands.is_empty() {
         return Err(Reason::new(ReasonKind::Usage, "no input"));
     }
+    world.purpose(&|| "the command's own program".to_owned());
     look(world, &req.exe)?;
     for operand in &parsed.operands {
+        world.purpose(&|| format!("{}, an operand of the command", operand.display()));
         look(world, &req.cwd.join(operand))?;
     }
+    // What the driver's plan rests on.
+    world.purpose(&String::new);
     let plan = template::plan(req, &args, world)?;
     let is = |name: &'static str| {
         move |command: &&plan::Command| command.argv.first().is_some_and(|exe| base_name(exe) == name.as_bytes())
@@ -50,6 +54,7 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
     for command in &plan.commands {
         let name = command.argv.first().ok_or_else(|| Reason::new(ReasonKind::Plan, "an empty command"))?;
         let path = req.var("PATH");
+        world.purpose(&|| format!("{}, which the driver runs", name.display()));
         let exe = plan::find_program(name, plan.var("COMPILER_PATH"), path, &req.cwd, world)?;
         if !locale {
             locale = true;

@@ -94,6 +94,10 @@ impl World for Remembering<'_> {
         self.memory.put(key, value);
         self.inner.remember(key, value);
     }
+
+    fn purpose(&self, purpose: &dyn Fn() -> String) {
+        self.inner.purpose(purpose);
+    }
 }
 
 #[cfg(test)]

@@ -88,4 +88,9 @@ pub trait World {
 
     /// Keeps a value for later requests, also of other processes; it must be right by its key alone.
     fn remember(&self, key: &str, value: &[u8]);
+
+    /// Tells what the look-ups that follow are for, in no words where they are not for a file's own sake. For who explains a verdict; nothing rests on it, and most worlds do not listen.
+    fn purpose(&self, purpose: &dyn Fn() -> String) {
+        let _ = purpose;
+    }
 }

@@ -349,6 +349,32 @@ fn a_command_is_described() {
     }
 }
 
+/// A command's files are described with what they were looked up for, and where they were not.
+#[test]
+fn a_verdict_is_explained() {
+    let desk = Desk::new();
+    for dir in ["near", "far"] {
+        fs::create_dir(desk.at(dir)).unwrap();
+    }
+    fs::write(desk.at("far/part.h"), "#define PART 1\n").unwrap();
+    fs::write(desk.at("x.c"), "\n#include <part.h>\nint x = PART;\n").unwrap();
+    let command = ["describe", "--json", "--", "cc", "-Inear", "-Ifar", "-c", "x.c"];
+    let said: Value = serde_json::from_str(&desk.gg(&command).well()).unwrap();
+    let inputs = said["inputs"].as_array().unwrap();
+    let ends = |path: &Value, end: &str| path.as_str().is_some_and(|path| path.ends_with(end));
+    let why = |end: &str| &inputs.iter().find(|input| ends(&input["path"], end)).unwrap()["why"];
+    assert_eq!(why("/far/part.h")["for"], "#include <part.h> in x.c:2");
+    assert!(ends(&why("/far/part.h")["not_at"][0], "/near/part.h"), "{said}");
+    assert_eq!(why("/x.c")["for"], "x.c, an operand of the command");
+    assert!(ends(&why("/cc1")["for"], "/cc1 and what it loads"), "{said}");
+    let missing = inputs.iter().filter(|input| input["object"].is_string() && input["why"].is_null());
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&Value>::new());
+    let people = desk.gg(&["describe", "cc", "-Inear", "-Ifar", "-c", "x.c"]).well();
+    assert!(people.contains("      for #include <part.h> in x.c:2\n      not at /"), "{people}");
+    // what led to the real tool is named
+    desk.gg(&["describe", "cc", "-c", "-time", "x.c"]).refused(&["natively: unmodelled-option: -time"]);
+}
+
 #[test]
 fn a_gg_dir_that_cannot_be_one_is_refused() {
     let desk = Desk::new();

@@ -60,6 +60,7 @@ pub use session::{
 };
 pub use shapes::{Forgotten, forget as forget_verdicts};
 pub use sys::free_bytes;
+pub use world::{Explained, LookedUp};
 
 /// What sessions keep in a `GG_DIR` beside the store and can do without: directories of shards.
 pub fn caches(gg_dir: &std::path::Path) -> Vec<std::path::PathBuf> {

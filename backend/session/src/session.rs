@@ -33,7 +33,7 @@ use crate::issued::Issued;
 use crate::journal::{Journal, Line, Log, Stats};
 use crate::place::{is_denied, place};
 use crate::shapes::{Shapes, Standing};
-use crate::world::{Outputs, Recall};
+use crate::world::{Explained, Outputs, Recall};
 use crate::{SessionError, sys};
 
 pub use audited::Audited;
@@ -253,6 +253,11 @@ impl Session {
             Ok(known) => Ok(Described { name: known.thunk.name(), thunk: known.thunk, shape: known.shape }),
             Err(stop) => Err(stop.to_string()),
         }
+    }
+
+    /// How the model of a call came to its verdict; nothing where the call has none.
+    pub fn explain(&self, request: &Request) -> Explained {
+        self.explained(request).unwrap_or_default()
     }
 
     fn serve(

@@ -77,6 +77,37 @@ pub(crate) struct LiveWorld<'a> {
     torn: RefCell<Option<PathBuf>>,
     lists: RefCell<HashMap<PathBuf, Option<Vec<OsString>>>>,
     denied: RefCell<HashSet<(PathBuf, Look)>>,
+    /// What look-ups were for, where somebody wants to know.
+    purposes: Option<RefCell<Vec<Purpose>>>,
+}
+
+/// The look-ups for one purpose.
+#[derive(Clone)]
+struct Purpose {
+    what: String,
+    looks: Vec<(PathBuf, Look)>,
+}
+
+/// How a model came to its verdict.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Explained {
+    /// The files that were there, each once for each way in which its path was spelled.
+    pub found: Vec<LookedUp>,
+    /// Why a list of headers holds more than the compiler reads.
+    pub unsure: Vec<&'static str>,
+}
+
+/// Why a file was looked up, and where else.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LookedUp {
+    /// The file as its model spelled it.
+    pub path: PathBuf,
+    /// Device and inode.
+    pub identity: (u64, u64),
+    /// What for.
+    pub purpose: String,
+    /// Where a file of this name was looked for before, and was not.
+    pub tried: Vec<PathBuf>,
 }
 
 impl<'a> LiveWorld<'a> {
@@ -95,7 +126,36 @@ impl<'a> LiveWorld<'a> {
             torn: RefCell::default(),
             lists: RefCell::default(),
             denied: RefCell::default(),
+            purposes: None,
         }
+    }
+
+    /// A world that notes what look-ups are for.
+    pub fn listening(recall: &'a Recall, hidden: &'a [PathBuf], outputs: Option<&'a dyn Outputs>) -> LiveWorld<'a> {
+        LiveWorld { purposes: Some(RefCell::default()), ..LiveWorld::new(recall, hidden, outputs) }
+    }
+
+    /// Why each file was looked up that was there, the first time.
+    pub fn explained(&self) -> Vec<LookedUp> {
+        let seen = self.seen.borrow();
+        let mut known = HashSet::new();
+        let mut all = Vec::new();
+        for Purpose { what, looks } in self.purposes.iter().flat_map(|purposes| purposes.borrow().clone()) {
+            for (index, key) in looks.iter().enumerate() {
+                let Some(Some(stat)) = seen.get(key).filter(|_| !what.is_empty()) else { continue };
+                if stat.kind != FileKind::File || !known.insert(key.clone()) {
+                    continue;
+                }
+                let missed = looks[..index].iter().filter(|tried| {
+                    tried.0.file_name() == key.0.file_name() && tried.0 != key.0 && seen.get(*tried) == Some(&None)
+                });
+                let mut tried: Vec<PathBuf> = missed.map(|(path, _)| path.clone()).collect();
+                tried.dedup();
+                let identity = (stat.dev, stat.ino);
+                all.push(LookedUp { path: key.0.clone(), identity, purpose: what.clone(), tried });
+            }
+        }
+        all
     }
 
     /// The output that a file in this state stands for, if it is a placeholder. The request then depends on its being that.
@@ -194,6 +254,11 @@ impl<'a> LiveWorld<'a> {
 
     fn ask(&self, path: &Path, how: Look) -> io::Result<Option<Stat>> {
         let key = (path.to_owned(), how);
+        if let Some(purposes) = &self.purposes
+            && let Some(purpose) = purposes.borrow_mut().last_mut()
+        {
+            purpose.looks.push(key.clone());
+        }
         if let Some(answer) = self.seen.borrow().get(&key) {
             return Ok(*answer);
         }
@@ -305,6 +370,12 @@ impl World for LiveWorld<'_> {
     fn remember(&self, key: &str, value: &[u8]) {
         // A plan that cannot be kept is asked for again.
         let _ = self.recall.put(key, value);
+    }
+
+    fn purpose(&self, purpose: &dyn Fn() -> String) {
+        if let Some(purposes) = &self.purposes {
+            purposes.borrow_mut().push(Purpose { what: purpose(), looks: Vec::new() });
+        }
     }
 }
 

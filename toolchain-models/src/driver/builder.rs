@@ -72,6 +72,7 @@ impl<'a> Builder<'a> {
         if is_temporary(path) {
             return Ok(());
         }
+        self.world.purpose(&|| format!("{}, an input of a step", path.display()));
         let path = self.absolute(path);
         match self.stat(&path)? {
             Some(stat) if stat.kind == FileKind::File => {

@@ -66,6 +66,7 @@ pub(crate) fn add(
     for multiarch in ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"] {
         candidates.push(Path::new(multiarch).join("gconv/gconv-modules.cache"));
     }
+    world.purpose(&|| "messages and character sets of the locale".to_owned());
     for candidate in candidates {
         match stat(&candidate, world)? {
             Some(FileKind::File) => inputs.push(Input::File(candidate)),

@@ -85,6 +85,7 @@ impl<'a> Link<'a> {
 
     /// A file named on the command line.
     pub(crate) fn file(&mut self, name: &OsStr, state: State) -> Result<(), Reason> {
+        self.world.purpose(&|| format!("{}, an input of the link", name.display()));
         let path = self.path(name);
         if !self.exists(&path)? {
             return Err(missing(name));
@@ -110,6 +111,7 @@ impl<'a> Link<'a> {
                 names.push(full);
             }
         }
+        self.world.purpose(&|| format!("-l{}", name.display()));
         let mut found = false;
         // The linker of some versions looks beside the script first: note what is there, go on.
         if let Some(near) = near {
@@ -135,6 +137,7 @@ impl<'a> Link<'a> {
 
     /// A file in the linker's command language that names no other files.
     pub(crate) fn command_file(&mut self, name: &OsStr) -> Result<PathBuf, Reason> {
+        self.world.purpose(&|| format!("{}, a script or list of the linker", name.display()));
         let candidates: Vec<PathBuf> =
             std::iter::once(self.path(name)).chain(self.all_dirs().into_iter().map(|dir| dir.join(name))).collect();
         for path in candidates {
@@ -195,6 +198,7 @@ impl<'a> Link<'a> {
         if let Some(library) = name.as_bytes().strip_prefix(b"-l") {
             return self.library_near(OsStr::from_bytes(library), Some(near), state, depth + 1);
         }
+        self.world.purpose(&|| format!("{}, named in {}", name.display(), near.display()));
         let as_given = self.path(name);
         let candidates: Vec<PathBuf> = if name.as_bytes().starts_with(b"/") {
             if in_sysroot { vec![rooted(&self.sysroot, Path::new(name)), as_given] } else { vec![as_given] }

@@ -66,6 +66,7 @@ fn find(
     run_path: &[String],
     name: &str,
 ) -> Result<(), Reason> {
+    link.world.purpose(&|| format!("{name}, which {} needs", by.display()));
     let mut given: Vec<&OsStr> = paths.link.iter().chain(&paths.run).map(OsString::as_os_str).collect();
     if given.is_empty() {
         given.extend(paths.environment.iter().map(OsString::as_os_str));

@@ -277,6 +277,8 @@ impl<'a> Walk<'a> {
         if operand.name.is_empty() {
             return Ok(());
         }
+        self.world
+            .purpose(&|| format!("#include of {} in {}", String::from_utf8_lossy(&operand.name), by.path.display()));
         let found = self.resolve(operand, by)?;
         if may_be_precompiled {
             self.refuse_precompiled_on_the_way(operand, by, found.as_deref())?;

@@ -1,13 +1,15 @@
-//! `gg describe`: a thunk, for people or for programs.
+//! `gg describe`: a thunk, for people or for programs, and how the model of a command came to it.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use gg_protocol::real_tool::{DEFAULT_PATH, Finder};
-use gg_session::Issued;
+use gg_session::{Explained, Issued, LookedUp};
 use gg_store::LocalStore;
 use gg_thunk::{Node, OutputName, Thunk, ThunkName, TreeName, Writes};
 use serde_json::{Value, json};
@@ -20,11 +22,14 @@ pub(crate) fn run(args: &Describe) -> Result<()> {
     let place = Workplace::here()?;
     let what = what(args)?;
     let store = place.store()?;
+    let mut why = Why::default();
     let (name, thunk) = match what {
         What::Command(command) => {
             let request = super::audit::request(command)?;
-            let described = place.session(None)?.describe(&request);
+            let session = place.session(None)?;
+            let described = session.describe(&request);
             let described = described.map_err(|reason| anyhow!("the real tool would run natively: {reason}"))?;
+            why = Why::of(session.explain(&request));
             (described.name, described.thunk)
         }
         What::Thunk(name) => {
@@ -42,10 +47,36 @@ pub(crate) fn run(args: &Describe) -> Result<()> {
     let inputs = inputs(&store, &thunk.root)?;
     let mut out = std::io::stdout().lock();
     match args.json {
-        true => writeln!(out, "{}", as_json(&name, &thunk, &inputs))?,
-        false => print(&mut out, &name, &thunk, &inputs)?,
+        true => writeln!(out, "{}", as_json(&name, &thunk, &inputs, &why))?,
+        false => print(&mut out, &name, &thunk, &inputs, &why)?,
     }
     Ok(())
+}
+
+/// How a command's model came to its files; nothing of a thunk whose command is not known.
+#[derive(Default)]
+struct Why {
+    /// By device and inode: the root spells paths in its own way.
+    found: HashMap<(u64, u64), LookedUp>,
+    unsure: Vec<&'static str>,
+}
+
+impl Why {
+    fn of(explained: Explained) -> Why {
+        let mut found = HashMap::new();
+        for looked_up in explained.found {
+            found.entry(looked_up.identity).or_insert(looked_up);
+        }
+        Why { found, unsure: explained.unsure }
+    }
+
+    fn get(&self, path: &Path) -> Option<&LookedUp> {
+        if self.found.is_empty() {
+            return None;
+        }
+        let meta = path.metadata().ok()?;
+        self.found.get(&(meta.dev(), meta.ino()))
+    }
 }
 
 /// What is to be described.
@@ -113,15 +144,22 @@ fn text(bytes: &[u8]) -> Value {
     gg_thunk::bytes_to_json(bytes)
 }
 
-fn as_json(name: &ThunkName, thunk: &Thunk, inputs: &[(PathBuf, Option<Node>)]) -> Value {
+fn as_json(name: &ThunkName, thunk: &Thunk, inputs: &[(PathBuf, Option<Node>)], why: &Why) -> Value {
     let list = |all: &[Vec<u8>]| -> Vec<Value> { all.iter().map(|bytes| text(bytes)).collect() };
     let steps = thunk.steps.iter().map(|step| json!({"exe": text(&step.exe), "argv": list(&step.argv)}));
     let inputs = inputs.iter().map(|(path, node)| {
+        let looked_up = why.get(path);
         let path = text(path.as_os_str().as_bytes());
         match node {
             Some(Node::Symlink(to)) => json!({"path": path, "symlink": text(to)}),
             Some(Node::File(file)) => {
-                json!({"path": path, "object": file.object.to_string(), "mode": format!("{:o}", file.mode)})
+                let mut input =
+                    json!({"path": path, "object": file.object.to_string(), "mode": format!("{:o}", file.mode)});
+                if let Some(looked_up) = looked_up {
+                    let tried = looked_up.tried.iter().map(|path| text(path.as_os_str().as_bytes()));
+                    input["why"] = json!({"for": looked_up.purpose, "not_at": tried.collect::<Vec<_>>()});
+                }
+                input
             }
             Some(Node::Dir(_)) | None => json!({"path": path, "dir": true}),
         }
@@ -142,6 +180,7 @@ fn as_json(name: &ThunkName, thunk: &Thunk, inputs: &[(PathBuf, Option<Node>)]) 
         "umask": format!("{:o}", thunk.umask),
         "inputs": inputs.collect::<Vec<_>>(),
         "outputs": outputs.collect::<Vec<_>>(),
+        "unsure": why.unsure,
     })
 }
 
@@ -150,6 +189,7 @@ fn print(
     name: &ThunkName,
     thunk: &Thunk,
     inputs: &[(PathBuf, Option<Node>)],
+    why: &Why,
 ) -> Result<()> {
     let show = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     writeln!(out, "{name}\ncwd {}", show(&thunk.cwd))?;
@@ -162,13 +202,24 @@ fn print(
     }
     for (path, node) in inputs {
         match node {
-            Some(Node::File(file)) => writeln!(out, "input {} {} {:o}", path.display(), file.object, file.mode)?,
+            Some(Node::File(file)) => {
+                writeln!(out, "input {} {} {:o}", path.display(), file.object, file.mode)?;
+                if let Some(looked_up) = why.get(path) {
+                    writeln!(out, "      for {}", looked_up.purpose)?;
+                    for tried in &looked_up.tried {
+                        writeln!(out, "      not at {}", tried.display())?;
+                    }
+                }
+            }
             Some(Node::Symlink(to)) => writeln!(out, "link {} -> {}", path.display(), show(to))?,
             Some(Node::Dir(_)) | None => writeln!(out, "directory {}", path.display())?,
         }
     }
     for output in &thunk.outputs {
         writeln!(out, "output {} {}", output.tag, show(&output.path))?;
+    }
+    for unsure in &why.unsure {
+        writeln!(out, "more headers than are read, because of: {unsure}")?;
     }
     Ok(())
 }

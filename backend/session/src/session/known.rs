@@ -16,7 +16,7 @@ use gg_thunk::{Bytes, Thunk, ThunkName, ValueName};
 use super::{Session, Stop, native};
 use crate::calls::Call;
 use crate::ingest::Ingest;
-use crate::world::LiveWorld;
+use crate::world::{Explained, LiveWorld};
 use crate::{SessionError, sys};
 
 /// Variables that say how make or the shell was called and that no tool of a toolchain reads. They are
@@ -52,9 +52,8 @@ pub(super) struct Known {
 }
 
 impl Session {
-    /// From request to thunk: by what is kept of the call while it holds, else by the model.
-    /// `anew`: by the model in any case.
-    pub(super) fn known(&self, request: &Request, caller: Option<&UnixStream>, anew: bool) -> Result<Known, Stop> {
+    /// A call as models see it.
+    fn seen(&self, request: &Request, caller: Option<&UnixStream>) -> Result<gg_models::Request, Stop> {
         let wrong_place = || native("other-root", "the caller sees another file system");
         let id = |path: &Path| std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
         let cwd = PathBuf::from(OsStr::from_bytes(&request.cwd));
@@ -68,11 +67,9 @@ impl Session {
         let exe = finder.find(&request.tool, path_of(request)).ok_or(Stop::NoTool)?;
         let os = |bytes: &Vec<u8>| OsString::from_vec(bytes.clone());
         let seen = |name: &[u8]| !UNSEEN.contains(&name) && !name.starts_with(b"GG_");
-        // Who leads a build stands in for its archiver too.
-        let led = request.var(SOCKET_VARIABLE.as_bytes()).is_some() && self.hidden.is_empty();
         // The PATH of a native run: a model must not find a shim where it looks for `as`.
         let env = real_env(request, &cwd);
-        let request = gg_models::Request {
+        Ok(gg_models::Request {
             tool: Path::new(OsStr::from_bytes(&request.tool)).file_name().unwrap_or_default().to_owned(),
             exe,
             argv: request.argv.iter().map(os).collect(),
@@ -80,7 +77,15 @@ impl Session {
             env: env.iter().filter(|(k, _)| seen(k)).map(|(k, v)| (os(k), os(v))).collect(),
             umask: request.umask,
             stderr_is_tty: request.fds[2].kind == FdKind::Tty,
-        };
+        })
+    }
+
+    /// From request to thunk: by what is kept of the call while it holds, else by the model.
+    /// `anew`: by the model in any case.
+    pub(super) fn known(&self, request: &Request, caller: Option<&UnixStream>, anew: bool) -> Result<Known, Stop> {
+        // Who leads a build stands in for its archiver too.
+        let led = request.var(SOCKET_VARIABLE.as_bytes()).is_some() && self.hidden.is_empty();
+        let request = self.seen(request, caller)?;
         let key = self.calls.key(&request);
         let mut why = "not known".to_owned();
         if !anew
@@ -125,6 +130,17 @@ impl Session {
         kept.map_err(|e| SessionError::from(StoreError::at(&self.contents.store.root().join("calls"), e)))?;
         let depfiles = inference.depfiles;
         Ok(Known { request, thunk, shape, holds, depfiles, in_place, key, fails: false, anew: Some(why) })
+    }
+
+    /// What its model looked a call's files up for.
+    pub(super) fn explained(&self, request: &Request) -> Result<Explained, Stop> {
+        let request = self.seen(request, None)?;
+        let world = LiveWorld::listening(&self.recall, &self.hidden, Some(self));
+        let unsure = match self.models.infer(&request, &world) {
+            Verdict::Thunk(inference) => inference.unsure,
+            Verdict::RunReal(_) => Vec::new(),
+        };
+        Ok(Explained { found: world.explained(), unsure })
     }
 }
 

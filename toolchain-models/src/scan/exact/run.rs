@@ -157,6 +157,8 @@ impl<'a> Run<'a> {
             let start =
                 if bytes.starts_with(b"/") { Place::Nowhere } else { Place::Beside(self.files.dir(b"./", false)) };
             let symbol = self.symbols.of(bytes);
+            let option = if text { "-include" } else { "-imacros" };
+            self.world.purpose(&|| format!("{option} {}", name.display()));
             let file = self.files.find(symbol, start)?;
             self.files.precompiled = false;
             if self.files.all[file].stat.is_none() {
@@ -179,6 +181,7 @@ impl<'a> Run<'a> {
         if !hosted || !self.call.standard_dirs {
             return Ok(true);
         }
+        self.world.purpose(&|| "stdc-predef.h, which is read before every source".to_owned());
         let file = self.files.find(STDC_PREDEF, Place::Chain(self.call.chain.bracket))?;
         if self.files.all[file].stat.is_none() {
             return Ok(true);
@@ -389,6 +392,7 @@ impl<'a> Run<'a> {
             return Err(Unsure::Malformed.into());
         }
         let start = self.start(&text, angle, how == How::Next)?;
+        self.world.purpose(&|| self.directive(&text, angle, how));
         let known = self.files.all.len();
         let file = self.files.find(name, start)?;
         self.files.precompiled = false;
@@ -397,6 +401,19 @@ impl<'a> Run<'a> {
             return if file < known { Ok(true) } else { self.missing(file, angle) };
         }
         self.stack(file, how == How::Import)
+    }
+
+    /// An include as it may stand in its file, and where, for people.
+    fn directive(&self, name: &[u8], angle: bool, how: How) -> String {
+        let directive = match how {
+            How::Next => "include_next",
+            How::Import => "import",
+            How::Plain => "include",
+        };
+        let name = String::from_utf8_lossy(name);
+        let name = if angle { format!("<{name}>") } else { format!("\"{name}\"") };
+        let file = self.frames.last().map(|frame| String::from_utf8_lossy(&self.files.all[frame.file].path));
+        format!("#{directive} {name} in {}:{}", file.unwrap_or_default(), self.line.0)
     }
 
     /// Where the search for a name begins.

@@ -24,6 +24,7 @@ impl Host for Run<'_> {
             return Err(Unsure::Malformed.into());
         }
         let start = self.start(name, angle, next)?;
+        self.world.purpose(&|| format!("__has_include of {}", String::from_utf8_lossy(name)));
         let name = self.symbols.of(name);
         let file = self.files.find(name, start)?;
         self.files.precompiled = false;
