@@ -154,6 +154,7 @@ fn lead(options: &Options, works_in: &Path) -> Result<Lead> {
         gg_dir,
         program: lead::program(own),
         jobs: options.jobs,
+        user_dir: gg_session::user_dir(|name| std::env::var_os(name)),
         lazy: options.lazy.then(|| lead::early(works_in)),
     };
     Ok(Lead::open(&opening, own, works_in)?)

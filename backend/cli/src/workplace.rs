@@ -45,7 +45,8 @@ impl Workplace {
         let program = std::env::current_exe().context("finding gg's own executable")?;
         // gg-force-and-run has gg beside it.
         let program = program.with_file_name("gg");
-        Ok(Opening { gg_dir: self.gg_dir.clone(), program, jobs, lazy: None })
+        let user_dir = gg_session::user_dir(|name| std::env::var_os(name));
+        Ok(Opening { gg_dir: self.gg_dir.clone(), program, jobs, user_dir, lazy: None })
     }
 
     /// Tries which kind of private root can be made here.

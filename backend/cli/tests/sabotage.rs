@@ -46,6 +46,7 @@ impl Sabotaged {
         let hidden = vec![at("project").join(hidden)];
         let options = Options {
             gg_dir: at("gg"),
+            user_dir: None,
             coordinator,
             store,
             memo: memo.clone(),

@@ -49,7 +49,7 @@ mod world;
 
 pub use audit::{AuditPolicy, Difference, Finding};
 /// Which `GG_DIR` is meant, and where real tools are; here because front ends know the protocol only through this crate.
-pub use gg_protocol::{gg_dir, real_tool};
+pub use gg_protocol::{gg_dir, real_tool, user_dir};
 pub use issued::Issued;
 pub use journal::{Details, Journal, Log, Stats};
 pub use open::Opening;

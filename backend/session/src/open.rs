@@ -18,6 +18,8 @@ pub struct Opening {
     pub program: PathBuf,
     /// How many thunks run at once; as many as there are processors if nothing is said.
     pub jobs: Option<usize>,
+    /// The user's own directory, whose stores share what they know of the system's files.
+    pub user_dir: Option<PathBuf>,
     /// The build whose calls are to be answered before their work is done, if they are.
     pub lazy: Option<Early>,
 }
@@ -58,6 +60,7 @@ impl Opening {
             (ground.kind == RootKind::Namespaces).then(|| over_host(self.site(), ground.clone(), store.clone()));
         Ok(Options {
             gg_dir: self.gg_dir.clone(),
+            user_dir: self.user_dir.clone(),
             coordinator,
             store,
             memo,

@@ -69,6 +69,8 @@ pub struct Options {
     pub store: LocalStore,
     /// Its memo.
     pub memo: Memo,
+    /// The user's own directory, for what all stores of one user may share.
+    pub user_dir: Option<PathBuf>,
     /// Why thunks cannot be run sealed here, if they cannot: then every call is native.
     pub unsealed: Option<String>,
     /// Runs a thunk over a read-only view of the host, where that can be.
@@ -162,11 +164,13 @@ impl Session {
     /// A session on a `GG_DIR`.
     pub fn new(options: Options) -> Result<Session, SessionError> {
         let at = |e| SessionError::io("opening", &options.gg_dir, e);
+        let system = options.user_dir.as_ref().map(|dir| dir.join("system-digests"));
+        let digests = DigestCache::sharing(&options.store, system.as_deref())?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros());
         Ok(Session {
             models: Models::new(),
             foresight: Foresight::default(),
-            contents: Contents { digests: DigestCache::open(&options.store)?, store: options.store.clone() },
+            contents: Contents { digests, store: options.store.clone() },
             memo: options.memo,
             coordinator: options.coordinator,
             recall: Recall::new(&options.gg_dir),

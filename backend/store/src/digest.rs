@@ -4,9 +4,9 @@
 mod log;
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::{fs, io};
 
 use gg_thunk::{Timestamp, ValueName};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -31,6 +31,8 @@ pub struct DigestCache(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
+    /// The same of large files of the system, which all stores of a user share; and where.
+    system: Option<(PathBuf, Mutex<State>)>,
     /// Files that are being read now, by device and inode: who wants the same one waits, instead of reading it too.
     reading: Mutex<HashSet<(u64, u64)>>,
     done: Condvar,
@@ -69,24 +71,39 @@ pub struct Ingested {
 impl DigestCache {
     /// The digest cache of this store. The log is read when first needed.
     pub fn open(store: &LocalStore) -> Result<DigestCache> {
+        DigestCache::sharing(store, None)
+    }
+
+    /// The same, sharing what is known of large files of the system with a user's other stores, in a directory for that. The
+    /// directory need not exist; where it cannot be written, nothing is shared.
+    pub fn sharing(store: &LocalStore, system: Option<&Path>) -> Result<DigestCache> {
         let layout = store.layout();
-        let state = State { log: Log::new(&layout.digests, &layout.tmp), known: HashMap::new(), count: 0 };
-        Ok(DigestCache(Arc::new(Shared { state: Mutex::new(state), reading: Mutex::default(), done: Condvar::new() })))
+        let system = system.map(|dir| (dir.to_owned(), Mutex::new(State::new(Log::new(dir, dir)))));
+        let state = Mutex::new(State::new(Log::new(&layout.digests, &layout.tmp)));
+        Ok(DigestCache(Arc::new(Shared { state, system, reading: Mutex::default(), done: Condvar::new() })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What a large file of the system holds, if a store of this user's knows.
+    fn shared(&self, identity: &Identity) -> Option<ValueName> {
+        let (_, state) = self.0.system.as_ref()?;
+        state.lock().unwrap_or_else(PoisonError::into_inner).get(identity)
+    }
+
+    /// Tells the user's other stores what a large file of the system holds; where that cannot be written they read it.
+    fn share(&self, entry: Entry) {
+        let Some((dir, state)) = &self.0.system else { return };
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.learn(entry);
+        let _ = fs::create_dir_all(dir).and_then(|()| state.log.append(&entry).map_err(io::Error::other));
+    }
+
     /// The content of a file with this identity, if it is known.
     pub fn get(&self, identity: &Identity) -> Option<ValueName> {
-        let mut state = self.state();
-        if let Some(name) = state.find(identity) {
-            return Some(name);
-        }
-        // Another process may know. What cannot be read of the log is not known: the file is then read.
-        state.refresh().ok()?;
-        state.find(identity)
+        self.state().get(identity)
     }
 
     /// Remembers what a file with this identity holds, unless the identity does not prove it: when the file was
@@ -126,11 +143,17 @@ impl DigestCache {
             let observed = Observed::now(&file);
             let before = Identity::of(&file.metadata().at(path)?);
             let stands = pin::may_stand(path, before.size);
+            if stands && let Some(name) = self.shared(&before) {
+                store.pin(&name, path, before)?;
+                let _ = self.put(&before, name, observed);
+                return Ok(Ingested::new(name, &file.metadata().at(path)?, false));
+            }
             let name = if stands { store.name_of(&file, path)? } else { store.put_from(&file, path)? };
             let after = file.metadata().at(path)?;
             if before == Identity::of(&after) && name.len() == before.size {
                 if stands && observed.settles(&before) {
                     store.pin(&name, path, before)?;
+                    self.share(Entry { identity: before, digest: *name.digest() });
                 } else if stands {
                     // So young that a change would not show.
                     store.put_from(&file, path)?;
@@ -179,6 +202,19 @@ impl Ingested {
 }
 
 impl State {
+    fn new(log: Log) -> State {
+        State { log, known: HashMap::new(), count: 0 }
+    }
+
+    fn get(&mut self, identity: &Identity) -> Option<ValueName> {
+        if let Some(name) = self.find(identity) {
+            return Some(name);
+        }
+        // Another process may know. What cannot be read of the log is not known: the file is then read.
+        self.refresh().ok()?;
+        self.find(identity)
+    }
+
     fn find(&self, identity: &Identity) -> Option<ValueName> {
         let (entry, _) = self.known.get(&(identity.dev, identity.ino))?;
         (entry.identity == *identity).then(|| ValueName::new(entry.digest, identity.size))

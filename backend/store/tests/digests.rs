@@ -45,6 +45,35 @@ fn a_file_changed_within_the_grain_is_not_remembered() {
     assert!(!cache.put(&back, ValueName::of(b"1234"), Observed::at(back.ctime_ns)).unwrap());
 }
 
+/// A compiler is hashed once for a user, not once for each of the user's stores.
+#[test]
+fn stores_share_what_they_know_of_the_system() {
+    let dir = tempfile::tempdir().unwrap();
+    let system = dir.path().join("user/system-digests");
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let libc =
+        maps.lines().filter_map(|line| line.split_ascii_whitespace().nth(5)).find(|path| path.contains("/libc."));
+    let libc = fs::canonicalize(libc.unwrap()).unwrap();
+    assert!(libc.starts_with("/usr") && fs::metadata(&libc).unwrap().len() > 1 << 20, "{}", libc.display());
+    let ingest = |name: &str, shared: Option<&Path>| {
+        let store = LocalStore::open(&dir.path().join(name)).unwrap();
+        let file = DigestCache::sharing(&store, shared).unwrap().ingest(&store, &libc).unwrap();
+        assert!(store.contains(&file.name).unwrap() && file.name == ValueName::of(&fs::read(&libc).unwrap()));
+        file.read
+    };
+    assert!(ingest("first", Some(&system)) && !ingest("second", Some(&system)) && ingest("alone", None));
+    // nothing else is shared
+    let own = std::env::current_exe().unwrap();
+    let read = ["third", "fourth"].map(|name| {
+        let store = LocalStore::open(&dir.path().join(name)).unwrap();
+        DigestCache::sharing(&store, Some(&system)).unwrap().ingest(&store, &own).unwrap().read
+    });
+    assert_eq!(read, [true, true]);
+    // a directory that cannot be made is none
+    fs::write(dir.path().join("file"), "").unwrap();
+    assert!(ingest("fifth", Some(&dir.path().join("file/system"))));
+}
+
 #[test]
 fn an_old_file_is_read_once() {
     let dir = tempfile::tempdir().unwrap();

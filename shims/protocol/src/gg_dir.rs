@@ -48,14 +48,16 @@ pub fn gg_dir(cwd: &Path, env: impl Fn(&str) -> Option<OsString>) -> Result<Path
         let dir = PathBuf::from(value);
         return if dir.is_absolute() { Ok(dir) } else { Err(NoGgDir::NotAbsolute(dir.into_os_string())) };
     }
-    let cache = |name: &str| env(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
     let owned = |path: &PathBuf| {
         std::fs::symlink_metadata(path).is_ok_and(|stat| stat.is_dir() && stat.uid() == sys::effective_uid())
     };
-    cwd.ancestors()
-        .map(|dir| dir.join(".gg"))
-        .find(owned)
-        .or_else(|| cache("XDG_CACHE_HOME").map(|dir| dir.join("gg")))
-        .or_else(|| cache("HOME").map(|dir| dir.join(".cache/gg")))
-        .ok_or(NoGgDir::Nowhere)
+    cwd.ancestors().map(|dir| dir.join(".gg")).find(owned).or_else(|| user_dir(&env)).ok_or(NoGgDir::Nowhere)
+}
+
+/// The directory of a user for whom nothing names another: `$XDG_CACHE_HOME/gg`, else `$HOME/.cache/gg`. `env` looks a
+/// variable up.
+pub fn user_dir(env: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let cache = |name: &str| env(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
+    let cached = cache("XDG_CACHE_HOME").map(|dir| dir.join("gg"));
+    cached.or_else(|| cache("HOME").map(|dir| dir.join(".cache/gg")))
 }

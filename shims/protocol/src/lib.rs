@@ -46,7 +46,7 @@ mod sys;
 
 pub use client::Client;
 pub use error::Error;
-pub use gg_dir::{NoGgDir, gg_dir};
+pub use gg_dir::{NoGgDir, gg_dir, user_dir};
 pub use ran::{Ran, RanStatus, read_ran};
 pub use reply::{Reply, write_reply};
 pub use request::{FdInfo, FdKind, Request, read_request, standard_descriptors};

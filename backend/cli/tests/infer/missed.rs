@@ -39,6 +39,7 @@ impl Blind {
             gg_dir: at("gg"),
             program,
             jobs: Some(1),
+            user_dir: None,
             lazy: Some(Early { streams: [null, null], works_in: at("project") }),
         };
         let mut options = opening.options().unwrap();
