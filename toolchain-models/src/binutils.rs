@@ -19,14 +19,17 @@ use crate::{closure, ld};
 
 mod ar;
 mod determinism;
+pub(crate) mod format;
 mod getopt;
 #[cfg(test)]
 pub(crate) mod help;
+mod library;
 mod objcopy;
 pub(crate) mod output;
 mod plugins;
 mod ranlib;
 mod strip;
+mod wrapper;
 
 /// Beyond this the words of response files are left in them.
 const MAX_EXPANDED: usize = 128 << 10;
@@ -37,11 +40,15 @@ pub(crate) fn infer(req: &Request, world: &dyn World) -> Verdict {
 }
 
 fn inference(req: &Request, world: &dyn World) -> Result<Inference, Reason> {
-    let tool = base_name(&req.tool);
-    if tool == b"nm" {
-        return Err(Reason::new(ReasonKind::ReadsOnly, "nm"));
+    let mut tool = base_name(&req.tool);
+    if let b"nm" | b"gcc-nm" = tool {
+        return Err(Reason::new(ReasonKind::ReadsOnly, String::from_utf8_lossy(tool)));
     }
-    let mut call = Call::new(req, world)?;
+    let wrapped = wrapper::inner(tool).map(|inner| wrapper::call(req, inner, world)).transpose()?;
+    if let Some(inner) = wrapper::inner(tool) {
+        tool = inner;
+    }
+    let mut call = Call::new(wrapped.as_ref().unwrap_or(req), world)?;
     match tool {
         b"ar" => ar::model(&mut call)?,
         b"ranlib" => ranlib::model(&mut call)?,
@@ -88,6 +95,9 @@ impl<'a> Call<'a> {
             if req.var(name).is_some_and(|value| !value.is_empty()) {
                 return Err(Reason::new(ReasonKind::Environment, name));
             }
+        }
+        if req.var("GNUTARGET").is_some_and(|name| format::target(name).is_err()) {
+            return Err(Reason::new(ReasonKind::Environment, "GNUTARGET"));
         }
         if req.var("POSIXLY_CORRECT").is_some() {
             return Err(Reason::new(ReasonKind::Environment, "POSIXLY_CORRECT"));
@@ -172,6 +182,21 @@ impl<'a> Call<'a> {
     fn replaces(&mut self, name: &OsStr) -> Result<(), Reason> {
         let tag = self.tag();
         self.writes(output::by_bfd(&tag, &self.path(name), Holds::Binary, self.world)?)
+    }
+
+    /// What the output that was declared last will hold.
+    fn last_holds(&mut self, holds: Holds) {
+        if let Some(output) = self.outputs.last_mut() {
+            output.holds = holds;
+        }
+    }
+
+    /// A shared object that the tool loads.
+    fn loads(&mut self, plugin: &OsStr) -> Result<(), Reason> {
+        let path = self.reads(plugin)?;
+        let library_path = self.req.var("LD_LIBRARY_PATH");
+        self.inputs.extend(closure::with_library_path(&path, library_path, self.world)?);
+        Ok(())
     }
 
     fn promised(&self, path: &Path) -> Result<Option<Holds>, Reason> {

@@ -10,6 +10,7 @@ mod link;
 pub(crate) mod locale;
 mod option;
 mod plan;
+pub(crate) use plan::find_program;
 mod predefined;
 pub(crate) mod response;
 mod scanned;

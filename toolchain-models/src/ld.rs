@@ -21,7 +21,6 @@ mod needed;
 mod option;
 mod script;
 mod search;
-pub(crate) mod thin;
 
 use args::Item;
 use link::{Link, State};

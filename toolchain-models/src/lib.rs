@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of stores, thunks' names or engines; sees files and processes only through [`World`].
 
+mod archive;
 mod binutils;
 mod closure;
 mod derive;

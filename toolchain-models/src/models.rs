@@ -36,7 +36,8 @@ impl Models {
         match base_name(&req.tool) {
             b"gcc" | b"g++" | b"cc" | b"c++" | b"cpp" => driver::infer(req, world, &self.headers).into(),
             b"cc1" | b"cc1plus" | b"as" => driver::infer_step(req, world, &self.headers).into(),
-            b"ar" | b"ranlib" | b"strip" | b"objcopy" | b"nm" | b"ld" | b"ld.bfd" => binutils::infer(req, world),
+            b"ar" | b"ranlib" | b"strip" | b"objcopy" | b"nm" | b"ld" | b"ld.bfd" | b"gcc-ar" | b"gcc-ranlib"
+            | b"gcc-nm" => binutils::infer(req, world),
             _ => Reason::new(ReasonKind::UnknownTool, req.tool.to_string_lossy()).into(),
         }
     }
@@ -46,8 +47,22 @@ impl Models {
 /// stands in for tools that were not asked for one by one.
 #[must_use]
 pub fn makes_thunks(tool: &OsStr) -> bool {
-    const WRITERS: [&[u8]; 12] =
-        [b"gcc", b"g++", b"cc", b"c++", b"cpp", b"as", b"ar", b"ranlib", b"ld", b"ld.bfd", b"strip", b"objcopy"];
+    const WRITERS: [&[u8]; 14] = [
+        b"gcc",
+        b"g++",
+        b"cc",
+        b"c++",
+        b"cpp",
+        b"as",
+        b"ar",
+        b"ranlib",
+        b"ld",
+        b"ld.bfd",
+        b"strip",
+        b"objcopy",
+        b"gcc-ar",
+        b"gcc-ranlib",
+    ];
     // `llvm-bitcode-strip` is no `strip` of a target named `llvm-bitcode`
     !tool.as_bytes().starts_with(b"llvm-") && WRITERS.contains(&base_name(tool))
 }
@@ -64,9 +79,11 @@ pub(crate) fn base_name(tool: &OsStr) -> &[u8] {
     while let Some(dash) = name.iter().rposition(|byte| *byte == b'-').filter(|dash| version(&name[dash + 1..])) {
         name = &name[..dash];
     }
-    // A triplet has two dashes or more; `gcc-ar` is a tool of its own.
-    match name.iter().rposition(|byte| *byte == b'-') {
-        Some(dash) if name[..dash].contains(&b'-') && !name[..dash].ends_with(b"-gcc") => &name[dash + 1..],
+    // A triplet has two dashes or more; `gcc-ar` is a tool of its own, with or without one.
+    let dash = |name: &[u8]| name.iter().rposition(|byte| *byte == b'-');
+    match dash(name) {
+        Some(last) if name[..last].ends_with(b"-gcc") => &name[last - 3..],
+        Some(last) if dash(&name[..last]).is_some() => &name[last + 1..],
         _ => name,
     }
 }
@@ -77,10 +94,10 @@ mod tests {
 
     #[test]
     fn writers_make_thunks() {
-        for tool in ["gcc", "x86_64-linux-gnu-g++-12", "ld.bfd", "aarch64-linux-gnu-ar", "cpp-12"] {
+        for tool in ["gcc", "x86_64-linux-gnu-g++-12", "ld.bfd", "aarch64-linux-gnu-ar", "cpp-12", "gcc-ar"] {
             assert!(makes_thunks(OsStr::new(tool)), "{tool}");
         }
-        for tool in ["nm", "x86_64-linux-gnu-nm", "c99", "gcc-ar", "llvm-bitcode-strip-14", "clang", "ld.gold", ""] {
+        for tool in ["nm", "x86_64-linux-gnu-nm", "c99", "gcc-nm", "llvm-bitcode-strip-14", "clang", "ld.gold", ""] {
             assert!(!makes_thunks(OsStr::new(tool)), "{tool}");
         }
     }
@@ -96,7 +113,8 @@ mod tests {
             ("/usr/bin/aarch64-linux-gnu-ld.bfd", "ld.bfd"),
             ("x86_64-w64-mingw32-gcc-12.2.0", "gcc"),
             ("gcc-ar-12", "gcc-ar"),
-            ("x86_64-linux-gnu-gcc-ar", "x86_64-linux-gnu-gcc-ar"),
+            ("x86_64-linux-gnu-gcc-ar", "gcc-ar"),
+            ("x86_64-linux-gnu-gcc-nm-12", "gcc-nm"),
             ("clang-14", "clang"),
             ("c99-gcc", "c99-gcc"),
         ] {

@@ -97,8 +97,8 @@ fn archives() {
         "ar -rc -s old.a main.o",
         "ar qc old.a main.o",
         "ar qDS fresh.a one.o",
-        "ar d old.a main.o",
         "ar m old.a one.o",
+        "ar d old.a main.o",
         "ar rb one.o old.a main.o",
         "ar s old.a",
         "ar rc @members-archive",
@@ -149,12 +149,17 @@ fn stripping_and_copying() {
         "objcopy --only-keep-debug prog prog.debug",
         "objcopy --strip-debug --add-gnu-debuglink=prog.debug prog",
         "objcopy -O binary --only-section=.text prog prog.bin",
+        "objcopy -O srec prog prog.srec",
         "objcopy -I binary -O elf64-x86-64 -B i386:x86-64 symbols symbols.o",
         "objcopy --add-section .extra=symbols one.o extra.o",
         "objcopy --update-section .extra=members extra.o",
         "objcopy --dump-section .text=text.bin main.o main2.o",
         "objcopy --localize-symbols symbols main.o",
         "objcopy main.o prog.0600",
+        "objcopy -v main.o copied.o",
+        "strip -v -o stripped main.o",
+        "objcopy --strip-unneeded old.a copied.a",
+        "objcopy -I srec -O binary prog.srec prog.bin",
     ] {
         let inference = bench.check(line);
         assert!(!inference.shape.is_empty(), "{line}");
@@ -171,16 +176,161 @@ fn shapes_do_not_hold_names() {
     assert_ne!(shape("strip one.o"), shape("strip -g one.o"));
 }
 
+fn sh(bench: &Bench, script: &str) {
+    let output = Command::new("sh").args(["-ec", script]).current_dir(bench.path()).output().expect("sh runs");
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn file(bench: &Bench, name: &str) -> Input {
+    Input::File(bench.path().join(name))
+}
+
+#[test]
+fn extraction() {
+    let bench = Bench::new();
+    sh(&bench, "cp one.o a_name_that_is_too_long_for_the_header.o; echo text >text; chmod 755 text; mkdir into");
+    sh(&bench, "ar rcU all.a one.o main.o a_name_that_is_too_long_for_the_header.o text; ar rc double.a one.o main.o");
+    sh(&bench, "ar q double.a one.o; rm one.o main.o a_name*.o text");
+    let all = bench.check("ar x all.a");
+    assert!(has_input(&all, &file(&bench, "all.a")));
+    assert_eq!(all.outputs.len(), 4);
+    // What is there with the member's mode is written into.
+    bench.check("ar x all.a");
+    sh(&bench, "rm one.o main.o");
+    bench.check("ar xv all.a ./dir/main.o");
+    bench.check("ar x all.a text main.o");
+    bench.check("ar x all.a none main.o");
+    bench.check("ar x --output=into all.a");
+    bench.check("ar x double.a");
+    bench.check("ar xD --output into double.a main.o");
+    sh(&bench, "chmod 600 main.o; ar rcS plain.a one.o");
+    for (line, kind) in [
+        ("ar x all.a main.o", "output-kind"),
+        ("ar x double.a one.o one.o", "unmodelled-option"),
+        ("ar xN 2 double.a one.o", "unmodelled-option"),
+        ("ar xo all.a text", "times"),
+        ("ar x all.a none", "reads-only"),
+        ("ar x thin.a", "usage"),
+        ("ar x one.o", "input"),
+        ("ar x nowhere.a", "input"),
+        ("ar x --output=nowhere all.a", "input"),
+    ] {
+        assert_eq!(bench.0.reason(line), kind, "{line}");
+    }
+}
+
+#[test]
+fn thin_archives() {
+    let bench = Bench::new();
+    sh(&bench, "mkdir sub lib; cp one.o sub/deep.o; ar rc lib/plain.a sub/deep.o main.o");
+    let new = bench.check("ar rcT lib/new.a one.o sub/deep.o");
+    assert!(has_input(&new, &file(&bench, "sub/deep.o")));
+    assert_eq!(new.outputs[0].holds, gg_models::Holds::Binary);
+    let more = bench.check("ar r --thin lib/new.a main.o");
+    assert!(has_input(&more, &file(&bench, "lib/../sub/deep.o")), "{:?}", more.inputs);
+    bench.check("ar s lib/new.a");
+    bench.check("ranlib lib/new.a");
+    // A member of a thin archive may be an archive: its members are taken over.
+    let nested = bench.check("ar qcT nested.a lib/new.a lib/plain.a");
+    assert!(has_input(&nested, &file(&bench, "lib/../sub/deep.o")), "{:?}", nested.inputs);
+    let again = bench.check("ar rT nested.a one.o");
+    assert!(has_input(&again, &file(&bench, "lib/plain.a")), "{:?}", again.inputs);
+    bench.check("ranlib nested.a");
+    sh(&bench, "rm sub/deep.o");
+    assert_eq!(bench.0.reason("ranlib lib/new.a"), "input");
+    assert_eq!(bench.0.reason("strip -g lib/new.a"), "footprint");
+    assert_eq!(bench.0.reason("ar d nested.a one.o"), "unmodelled-option");
+}
+
+#[test]
+fn archives_that_stay_as_they_are() {
+    let bench = Bench::new();
+    sh(&bench, "ar rcU dated.a one.o");
+    for line in
+        ["ar d old.a main.o", "ar dP old.a ./one.o", "ar dN 2 old.a one.o", "ar m old.a", "ar rcs old.a", "ar d old.a"]
+    {
+        let before = bench.snapshot();
+        assert_eq!(bench.0.reason(line), "reads-only", "{line}");
+        bench.0.native(line);
+        assert!(before == bench.snapshot(), "{line}");
+    }
+    assert_eq!(bench.0.reason("ar ru dated.a one.o"), "times");
+    bench.check("ar ru old.a one.o");
+}
+
+#[test]
+fn spellings_of_the_archivers_options() {
+    let bench = Bench::new();
+    for line in [
+        "ar --target=elf64-x86-64 rcs new.a one.o",
+        "ar -c -r new.a main.o",
+        "ar r -v new.a main.o one.o",
+        "ar rcsf fixed.a one.o",
+        "ar rcP paths.a ./one.o",
+        "ar rcO offsets.a one.o",
+        "ar mc old.a main.o",
+        "ar ra one.o new.a symbols",
+        "ar ri one.o new.a members",
+        "ar ts new.a",
+        "ar dN 1 new.a one.o",
+        "ar rcl '-lm -L.' deps.a one.o",
+        "ar rc --record-libdeps=-lm deps2.a one.o",
+        "ar rc weird.o one.o",
+        "ar -rc -- dashes.a one.o",
+    ] {
+        bench.check(line);
+    }
+    for (line, kind) in [
+        ("ar ruD old.a one.o", "usage"),
+        ("ar tu old.a", "usage"),
+        ("ar rN 1 old.a one.o", "usage"),
+        ("ar d", "usage"),
+        ("ar xf old.a", "unmodelled-option"),
+        ("ar --thi rc x.a one.o", "unknown-option"),
+    ] {
+        assert_eq!(bench.0.reason(line), kind, "{line}");
+    }
+}
+
+#[test]
+fn wrappers_call_the_tools_with_the_compilers_plugin() {
+    let bench = Bench::new();
+    sh(&bench, "gcc -flto -c one.c -o lto.o; gcc -flto -ffat-lto-objects -c main.c -o fat.o");
+    let made = bench.check("gcc-ar rcs lto.a lto.o fat.o");
+    let is_plugin = |input: &Input| matches!(input, Input::File(path) if path.ends_with("liblto_plugin.so"));
+    assert!(made.inputs.iter().any(is_plugin));
+    for line in [
+        "gcc-ar rcT thin-lto.a lto.o",
+        "gcc-ranlib lto.a",
+        "x86_64-linux-gnu-gcc-ranlib-12 lto.a",
+        "gcc-ar -r --target=elf64-x86-64 lto.a one.o",
+        "ar rcs plain-lto.a lto.o",
+        "ar --plugin=/usr/lib/bfd-plugins/liblto_plugin.so rcs plugin.a lto.o",
+        "ranlib --plugin /usr/lib/bfd-plugins/liblto_plugin.so plugin.a",
+    ] {
+        bench.check(line);
+    }
+    for (line, kind) in [
+        ("gcc-ar t lto.a", "reads-only"),
+        ("gcc-nm lto.a", "reads-only"),
+        ("gcc-ar -B. rcs lto.a one.o", "unmodelled-option"),
+        ("gcc-ar --version", "probe-version"),
+        ("gcc-ar", "usage"),
+        ("ar --plugin=nowhere.so rcs plugin.a lto.o", "input"),
+    ] {
+        assert_eq!(bench.0.reason(line), kind, "{line}");
+    }
+    let bench = Bench(bench.0.with("COMPILER_PATH", "/nowhere"));
+    assert_eq!(bench.0.reason("gcc-ar rcs lto.a one.o"), "environment");
+}
+
 #[test]
 fn what_runs_natively() {
     let bench = Bench::new();
     for (line, kind) in [
         ("ar t old.a", "reads-only"),
         ("ar p old.a", "reads-only"),
-        ("ar x old.a", "unmodelled-option"),
         ("ar rcU old.a one.o", "times"),
-        ("ar rcT new.a one.o", "unmodelled-option"),
-        ("ar rc thin.a main.o", "footprint"),
         ("ar rc new.a nowhere.o", "input"),
         ("ar rc new.a dir", "input"),
         ("ar rc dir one.o", "output-kind"),
@@ -202,6 +352,11 @@ fn what_runs_natively() {
         ("objcopy --dump-section .text=/dev/full prog", "output-kind"),
         ("objcopy --redefine-syms=nowhere prog", "input"),
         ("objcopy", "usage"),
+        ("strip -v prog", "unmodelled-option"),
+        ("strip -g main.c", "input"),
+        ("strip -O pei-x86-64 -o x.exe prog", "unmodelled-option"),
+        ("objcopy -O efi-app-x86_64 prog x.efi", "unmodelled-option"),
+        ("objcopy main.c copied", "input"),
     ] {
         assert_eq!(bench.0.reason(line), kind, "{line}");
     }

@@ -1,86 +1,46 @@
 //! The archiver.
 //!
-//! Knows its command line; what stands in archives only as far as thin ones are told apart.
+//! Knows what its operations read and write; what stands in archives only as far as members' names, times and modes.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
-use crate::binutils::getopt::{Opt, Value, Word, parse};
-use crate::binutils::{Call, determinism, output};
+use crate::archive::{self, Entry};
+use crate::binutils::library::Standing;
+use crate::binutils::{Call, determinism, io, output};
 use crate::verdict::{Holds, Reason, ReasonKind};
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Effect {
-    Pure,
-    /// What to do: one of `d m p q r t x`.
-    Operation(u8),
-    Index,
-    /// Its word comes before the archive's name.
-    Position,
-    Newer,
-    RealTimes,
-    NoTimes,
-    Ignored,
-    Probe,
-    Unmodelled(&'static str),
-}
+mod command;
 
-const fn letter(letters: &'static str, effect: Effect) -> Opt<Effect> {
-    Opt { letters, names: "", value: Value::None, effect }
-}
-
-const fn name(names: &'static str, value: Value, effect: Effect) -> Opt<Effect> {
-    Opt { letters: "", names, value, effect }
-}
-
-static TABLE: &[Opt<Effect>] = &[
-    letter("d", Effect::Operation(b'd')),
-    letter("m", Effect::Operation(b'm')),
-    letter("p", Effect::Operation(b'p')),
-    letter("q", Effect::Operation(b'q')),
-    letter("r", Effect::Operation(b'r')),
-    letter("t", Effect::Operation(b't')),
-    letter("x", Effect::Operation(b'x')),
-    letter("s", Effect::Index),
-    letter("abiN", Effect::Position),
-    letter("u", Effect::Newer),
-    letter("U", Effect::RealTimes),
-    letter("D", Effect::NoTimes),
-    letter("cfOoPSv", Effect::Pure),
-    letter("l", Effect::Unmodelled("l: dependencies of a library")),
-    letter("M", Effect::Unmodelled("M: a script on standard input")),
-    letter("T", Effect::Unmodelled("T: thin archives")),
-    letter("Vh", Effect::Probe),
-    name("help version", Value::None, Effect::Probe),
-    name("target", Value::Required, Effect::Pure),
-    name("output", Value::Required, Effect::Pure),
-    name("X32_64", Value::None, Effect::Ignored),
-    name("thin", Value::None, Effect::Unmodelled("thin archives")),
-    name("record-libdeps", Value::Required, Effect::Unmodelled("dependencies of a library")),
-    name("plugin", Value::Required, Effect::Unmodelled("a plugin")),
-];
-
-struct Parsed {
-    operation: Option<u8>,
-    index: bool,
-    newer: bool,
-    real_times: Option<bool>,
-    /// Words before the archive's name.
-    skipped: usize,
-    operands: Vec<OsString>,
-    options: Vec<OsString>,
-}
+use command::{Parsed, command_line};
 
 pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
     let parsed = command_line(&call.args)?;
     for option in &parsed.options {
         call.shape(option);
     }
-    match parsed.operation {
-        Some(b'p' | b't') => return Err(Reason::new(ReasonKind::ReadsOnly, "ar prints")),
-        Some(b'x') => return Err(Reason::new(ReasonKind::UnmodelledOption, "x: extracts members")),
-        None if !parsed.index => return Err(Reason::new(ReasonKind::Usage, "ar without an operation")),
-        _ => {}
+    let act = parsed.act()?;
+    if matches!(act, b'p' | b't') {
+        return Err(Reason::new(ReasonKind::ReadsOnly, "ar prints"));
+    }
+    if parsed.dependencies && !determinism::records_dependencies(&call.req.exe, call.world)? {
+        return Err(Reason::new(ReasonKind::UnmodelledOption, "l: another tool's"));
+    }
+    let Some((archive, names)) = parsed.operands.split_first() else {
+        return Err(Reason::new(ReasonKind::Usage, "ar without an archive"));
+    };
+    if parsed.truncates && !matches!(act, b'r' | b'q' | b's') {
+        return Err(Reason::new(ReasonKind::UnmodelledOption, "f: names cut off"));
+    }
+    let path = call.path(archive);
+    let standing = call.standing(&path)?;
+    if let Some(plugin) = &parsed.plugin {
+        call.loads(plugin)?;
+    }
+    call.loads_plugins()?;
+    if act == b'x' {
+        return extract(call, &parsed, archive, names, &standing);
     }
     let real_times = match parsed.real_times {
         Some(real) => real,
@@ -89,127 +49,158 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
     if real_times {
         return Err(Reason::new(ReasonKind::Times, if parsed.newer { "ar u" } else { "ar U" }));
     }
-    let mut operands = parsed.operands.iter().skip(parsed.skipped);
-    let Some(archive) = operands.next() else { return Err(Reason::new(ReasonKind::Usage, "ar without an archive")) };
-    let path = call.path(archive);
-    if output::regular(&path, call.world)?.is_some() {
-        determinism::archive(&path, call.world)?;
-        call.modifies(archive)?;
-    } else if matches!(parsed.operation, Some(b'r' | b'q')) {
-        // One that holds anything but objects of a compiler may hold code for a plugin.
-        let mut holds = Holds::Archive;
-        for member in operands.clone() {
-            if call.promised(&call.path(member))? != Some(Holds::Object) {
-                holds = Holds::Binary;
-            }
-        }
-        let output = output::by_stdio("out", &path, holds, call.world)?;
-        call.writes(output)?;
-    } else {
-        return Err(Reason::new(ReasonKind::Input, format!("{} not found", archive.display())));
-    }
-    if matches!(parsed.operation, Some(b'r' | b'q')) {
-        for member in operands {
-            call.reads(member)?;
+    let adds = matches!(act, b'r' | b'q');
+    let entries = match &standing {
+        Standing::Plain(Some(bytes)) | Standing::Thin(bytes) => Some(understood(&path, bytes)?),
+        _ => None,
+    };
+    if adds {
+        add(call, &parsed, names)?;
+        if parsed.newer && entries.iter().flatten().any(|entry| entry.date != 0) {
+            return Err(Reason::new(ReasonKind::Times, "ar u: members have times"));
         }
     } else {
         // Members' names count as the options do not, but they name no files.
         call.shape(OsStr::new("names"));
     }
-    call.loads_plugins()
+    if let Standing::Thin(bytes) = &standing {
+        if act == b'd' {
+            return Err(Reason::new(ReasonKind::UnmodelledOption, "d: of a thin archive"));
+        }
+        call.reads_members(&path, bytes)?;
+    }
+    match standing {
+        Standing::Nothing if adds => {
+            let holds = if parsed.thin { Holds::Binary } else { holds(call, names)? };
+            call.writes(output::by_stdio("out", &path, holds, call.world)?)
+        }
+        Standing::Nothing => Err(Reason::new(ReasonKind::Input, format!("{} not found", archive.display()))),
+        _ => {
+            if changes_nothing(&parsed, act, names, entries.as_deref()) {
+                return Err(Reason::new(ReasonKind::ReadsOnly, "ar changes nothing"));
+            }
+            call.modifies(archive)?;
+            if adds && holds(call, names)? != Holds::Archive {
+                call.last_holds(Holds::Binary);
+            }
+            Ok(())
+        }
+    }
 }
 
-fn command_line(args: &[OsString]) -> Result<Parsed, Reason> {
-    let mut parsed = Parsed {
-        operation: None,
-        index: false,
-        newer: false,
-        real_times: None,
-        skipped: 0,
-        operands: Vec::new(),
-        options: Vec::new(),
+/// The files that become members; a thin archive takes over what another one names.
+fn add(call: &mut Call<'_>, parsed: &Parsed, names: &[OsString]) -> Result<(), Reason> {
+    for name in names {
+        let path = call.reads(name)?;
+        if parsed.thin
+            && let Standing::Thin(bytes) = call.standing(&path)?
+        {
+            call.reads_members(&path, &bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// What an archive of these files is: one that holds anything but objects of a compiler may hold code for a plugin.
+fn holds(call: &Call<'_>, names: &[OsString]) -> Result<Holds, Reason> {
+    for name in names {
+        if call.promised(&call.path(name))? != Some(Holds::Object) {
+            return Ok(Holds::Binary);
+        }
+    }
+    Ok(Holds::Archive)
+}
+
+/// Whether the archive stays untouched, its times too.
+fn changes_nothing(parsed: &Parsed, act: u8, names: &[OsString], entries: Option<&[Entry<'_>]>) -> bool {
+    match (act, entries) {
+        (b'd', Some(entries)) => {
+            let least = parsed.count().unwrap_or(1);
+            let meant = |name: &&OsString| entries.iter().filter(|entry| parsed.means(name, entry)).count() >= least;
+            !names.iter().any(|name| meant(&name))
+        }
+        (b's', _) => false,
+        _ => names.is_empty(),
+    }
+}
+
+impl Parsed {
+    /// Whether a name on the command line means this member.
+    fn means(&self, name: &OsStr, entry: &Entry<'_>) -> bool {
+        let name = name.as_bytes();
+        let last = name.rsplit(|byte| *byte == b'/').next().unwrap_or(name);
+        entry.name == if self.full_names { name } else { last }
+    }
+
+    /// Which of several members of one name is meant, from 1.
+    fn count(&self) -> Option<usize> {
+        self.count.as_ref().map(|count| count.to_str().and_then(|count| count.parse().ok()).unwrap_or(usize::MAX))
+    }
+}
+
+fn understood<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<Entry<'a>>, Reason> {
+    let refuse = || Reason::new(ReasonKind::Footprint, format!("{}: an archive of another kind", path.display()));
+    archive::entries(bytes).ok_or_else(refuse)
+}
+
+/// Members become files of their names and modes.
+fn extract(
+    call: &mut Call<'_>,
+    parsed: &Parsed,
+    archive: &OsStr,
+    names: &[OsString],
+    standing: &Standing,
+) -> Result<(), Reason> {
+    let path = call.path(archive);
+    if parsed.keeps_dates {
+        return Err(Reason::new(ReasonKind::Times, "ar o: files get the members' times"));
+    }
+    let made;
+    let bytes = match standing {
+        Standing::Plain(Some(bytes)) => bytes,
+        Standing::Plain(None) => {
+            made = call.world.read(&path).map_err(|error| io(&path, &error))?;
+            &made
+        }
+        Standing::Thin(_) => return Err(Reason::new(ReasonKind::Usage, "ar x of a thin archive")),
+        Standing::Nothing | Standing::Other => {
+            return Err(Reason::new(ReasonKind::Input, format!("{} is no archive", archive.display())));
+        }
     };
-    for word in parse(&exploded(args), TABLE)? {
-        let (spelled, effect) = match word {
-            Word::Option(spelled, effect, _) => (spelled, effect),
-            Word::Operand(operand) => {
-                parsed.operands.push(operand);
-                continue;
-            }
-        };
-        match effect {
-            Effect::Pure | Effect::Ignored => {}
-            Effect::Operation(_) if parsed.operation.is_some() => {
-                return Err(Reason::new(ReasonKind::Usage, "ar: two operations"));
-            }
-            Effect::Operation(operation) => parsed.operation = Some(operation),
-            Effect::Index => parsed.index = true,
-            Effect::Position => {
-                let is_count = spelled == "N";
-                let known = parsed.options.iter().any(|option| {
-                    if is_count { option == "N" } else { option == "a" || option == "b" || option == "i" }
-                });
-                parsed.skipped += usize::from(!known);
-            }
-            Effect::Newer => parsed.newer = true,
-            Effect::RealTimes => parsed.real_times = Some(true),
-            Effect::NoTimes => parsed.real_times = Some(false),
-            Effect::Probe => return Err(Reason::new(ReasonKind::ProbeVersion, spelled.to_string_lossy())),
-            Effect::Unmodelled(what) => return Err(Reason::new(ReasonKind::UnmodelledOption, what)),
+    call.reads(archive)?;
+    let mut outputs: Vec<(PathBuf, u32)> = Vec::new();
+    for entry in understood(&path, bytes)? {
+        let meant = names.iter().filter(|name| parsed.means(name, &entry)).count();
+        if !names.is_empty() && meant == 0 {
+            continue;
         }
-        parsed.options.push(spelled);
-    }
-    Ok(parsed)
-}
-
-/// The old style: letters without a dash in the first word, each an option of its own.
-fn exploded(args: &[OsString]) -> Vec<OsString> {
-    let Some(first) = args.first().filter(|first| !first.as_bytes().starts_with(b"-")) else { return args.to_vec() };
-    let letters = first.as_bytes().iter().map(|letter| OsStr::from_bytes(&[b'-', *letter]).to_owned());
-    letters.chain(args[1..].iter().cloned()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn summary(words: &str) -> Result<String, ReasonKind> {
-        let args: Vec<OsString> = words.split(' ').map(OsString::from).collect();
-        let show = |parsed: Parsed| {
-            let operands: Vec<_> =
-                parsed.operands.iter().skip(parsed.skipped).map(|name| name.to_string_lossy()).collect();
-            format!("{} {:?} {}", parsed.operation.map_or('-', char::from), parsed.real_times, operands.join(" "))
-        };
-        command_line(&args).map(show).map_err(|reason| reason.kind)
-    }
-
-    #[test]
-    fn command_lines() {
-        assert_eq!(summary("rcs l.a a.o").as_deref(), Ok("r None l.a a.o"));
-        assert_eq!(summary("-rc -s l.a a.o").as_deref(), Ok("r None l.a a.o"));
-        assert_eq!(summary("rvbU x.o l.a a.o").as_deref(), Ok("r Some(true) l.a a.o"));
-        assert_eq!(summary("dN 2 l.a a.o").as_deref(), Ok("d None l.a a.o"));
-        assert_eq!(summary("s l.a").as_deref(), Ok("- None l.a"));
-        assert_eq!(summary("Dqc l.a --target=elf64-x86-64 a.o").as_deref(), Ok("q Some(false) l.a a.o"));
-        assert_eq!(summary("rd l.a"), Err(ReasonKind::Usage));
-        assert_eq!(summary("rT l.a a.o"), Err(ReasonKind::UnmodelledOption));
-        assert_eq!(summary("-M"), Err(ReasonKind::UnmodelledOption));
-        assert_eq!(summary("--version"), Err(ReasonKind::ProbeVersion));
-        assert_eq!(summary("rZ l.a"), Err(ReasonKind::UnknownOption));
-    }
-
-    #[test]
-    fn help_has_no_option_that_the_table_lacks() {
-        let help = std::process::Command::new("ar").arg("--help").output().expect("ar runs");
-        let help = String::from_utf8_lossy(&help.stdout);
-        let long = help
-            .lines()
-            .filter_map(|line| line.trim_start().strip_prefix("--"))
-            .map(|line| line.split([' ', '=']).next().unwrap_or_default());
-        let long: Vec<&str> = long.collect();
-        assert!(long.len() >= 3, "{help}");
-        for name in long {
-            assert!(TABLE.iter().any(|opt| opt.names.split(' ').any(|known| known == name)), "{name}");
+        if entry.name.contains(&b'/') || matches!(entry.name, b"." | b"..") {
+            return Err(Reason::new(ReasonKind::Footprint, format!("{}: a member with a path", path.display())));
         }
+        if parsed.count.is_some() || meant > 1 {
+            return Err(Reason::new(ReasonKind::UnmodelledOption, "x: one of several members of a name"));
+        }
+        let mut target = call.req.cwd.clone();
+        target.extend(parsed.directory.as_deref().map(Path::new));
+        target.push(OsStr::from_bytes(entry.name));
+        if let Some((_, mode)) = outputs.iter_mut().find(|(path, _)| *path == target) {
+            // The first of them if it was named, else the last.
+            if *mode != entry.mode {
+                return Err(Reason::new(ReasonKind::UnmodelledOption, "x: members of one name, with other modes"));
+            }
+            continue;
+        }
+        outputs.push((target, entry.mode));
     }
+    for (target, mode) in outputs {
+        if let Some(stat) = output::regular(&target, call.world)?
+            && stat.mode != mode
+        {
+            let what = format!("{} is there, and gets another mode", target.display());
+            return Err(Reason::new(ReasonKind::OutputKind, what));
+        }
+        let output = output::by_stdio(&call.tag(), &target, Holds::Binary, call.world)?;
+        call.writes(output)?;
+    }
+    Ok(())
 }

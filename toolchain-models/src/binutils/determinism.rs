@@ -1,22 +1,32 @@
-//! Whether a tool leaves times and owners out of archives unless told otherwise: fixed when it was built, printed by `--help`.
+//! What a tool's own `--help` says of how it was built: whether it leaves times and owners out of archives unless told
+//! otherwise, and whether `l` takes a value.
 //!
 //! Knows nothing of the options of a call.
 
 use std::path::Path;
 
 use crate::derive::{derive, key_of};
-use crate::ld::thin;
-use crate::verdict::{Holds, Reason, ReasonKind};
+use crate::verdict::{Reason, ReasonKind};
 use crate::world::World;
 
-/// Asks the tool, once.
+/// Whether times and owners are left out.
 pub(crate) fn by_default(exe: &Path, world: &dyn World) -> Result<bool, Reason> {
-    derive(world, &format!("deterministic 1\0{}", key_of(exe)), |world| {
+    ask(exe, world, "deterministic", says_so)
+}
+
+/// Whether the archiver's `l` takes the dependencies of a library; it once took nothing, and did nothing.
+pub(crate) fn records_dependencies(exe: &Path, world: &dyn World) -> Result<bool, Reason> {
+    ask(exe, world, "libdeps", |help| String::from_utf8_lossy(help).contains("--record-libdeps"))
+}
+
+/// Asks the tool, once.
+fn ask(exe: &Path, world: &dyn World, what: &str, answer: impl FnOnce(&[u8]) -> bool) -> Result<bool, Reason> {
+    derive(world, &format!("{what} 1\0{}", key_of(exe)), |world| {
         let io = |error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display()));
         world.stat(exe).map_err(io)?;
         let argv = [exe.as_os_str().to_owned(), "--help".into()];
         let help = world.run(exe, &argv, &[("LC_ALL".into(), "C".into())], Path::new("/")).map_err(io)?;
-        Ok(says_so(&help.stdout))
+        Ok(answer(&help.stdout))
     })
 }
 
@@ -29,22 +39,6 @@ fn says_so(help: &[u8]) -> bool {
     };
     let from_d = lines.skip_while(|line| !starts(line, 'D'));
     from_d.take_while(|line| !starts(line, 'U')).any(|line| line.contains("(default)"))
-}
-
-/// Whether the file is an archive; one that no model covers is refused.
-pub(crate) fn archive(path: &Path, world: &dyn World) -> Result<bool, Reason> {
-    let io = |error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()));
-    match world.promised(path).map_err(io)? {
-        Some(Holds::Object) => return Ok(false),
-        // A model made it, and so no thin one.
-        Some(Holds::Archive) => return Ok(true),
-        _ => {}
-    }
-    let bytes = world.read(path).map_err(io)?;
-    if bytes.starts_with(thin::THIN_MAGIC) {
-        return Err(Reason::new(ReasonKind::Footprint, format!("{} is a thin archive", path.display())));
-    }
-    Ok(bytes.starts_with(thin::MAGIC))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(crate) fn unknown_options(tool: &str, known: &[&str]) -> Vec<String> {
         let words = head.split([' ', ',']).filter_map(|word| word.strip_prefix("--"));
         names.extend(words.map(|word| word.split(|byte| !is_name(byte)).next().unwrap_or_default().to_owned()));
     }
-    assert!(names.len() > 10, "{tool} --help prints options");
+    assert!(names.len() >= 3, "{tool} --help prints options");
     names.retain(|name| !name.is_empty() && !known.contains(&name.as_str()));
     names
 }

@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::binutils::getopt::{Opt, Value, Word, flag, parse, with_value};
-use crate::binutils::{Call, output, strip};
+use crate::binutils::{Call, format, output};
 use crate::verdict::{Holds, Reason, ReasonKind};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,8 +18,13 @@ enum Effect {
     ReadsSection,
     /// The value is `NAME=FILE`, and the file is written.
     WritesSection,
-    NoTimes,
-    RealTimes,
+    /// The value is a format of files.
+    Target,
+    /// The input's format.
+    InputTarget,
+    RealTimes(bool),
+    /// Says which file is made of which.
+    Verbose,
     KeepsDates,
     Probe,
     Unmodelled(&'static str),
@@ -28,14 +33,14 @@ enum Effect {
 const OTHER_SYSTEMS: Effect = Effect::Unmodelled("of other systems");
 
 static TABLE: &[Opt<Effect>] = &[
-    with_value("I", "input-target", Effect::Pure),
-    with_value("O", "output-target", Effect::Pure),
-    with_value("F", "target", Effect::Pure),
+    with_value("I", "input-target", Effect::InputTarget),
+    with_value("O", "output-target", Effect::Target),
+    with_value("F", "target", Effect::InputTarget),
     with_value("B", "binary-architecture", Effect::Pure),
     flag("", "debugging", Effect::Pure),
     flag("p", "preserve-dates", Effect::KeepsDates),
-    flag("D", "enable-deterministic-archives", Effect::NoTimes),
-    flag("U", "disable-deterministic-archives", Effect::RealTimes),
+    flag("D", "enable-deterministic-archives", Effect::RealTimes(false)),
+    flag("U", "disable-deterministic-archives", Effect::RealTimes(true)),
     with_value("j", "only-section", Effect::Pure),
     with_value("", "add-gnu-debuglink", Effect::Reads),
     with_value("R", "remove-section", Effect::Pure),
@@ -70,12 +75,14 @@ static TABLE: &[Opt<Effect>] = &[
     Opt { letters: "", names: "compress-debug-sections", value: Value::Optional, effect: Effect::Pure },
     flag("M", "merge-notes", Effect::Pure),
     with_value("", "file-alignment heap image-base section-alignment stack subsystem", OTHER_SYSTEMS),
-    flag("v", "verbose", Effect::Unmodelled("v: names a temporary file")),
+    flag("v", "verbose", Effect::Verbose),
     flag("Vh", "version help info", Effect::Probe),
 ];
 
 pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
     let mut real_times = None;
+    let mut verbose = false;
+    let mut given = false;
     let mut files = Vec::new();
     let mut dumped = Vec::new();
     for word in parse(&call.args.clone(), TABLE)? {
@@ -96,8 +103,13 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
                 call.reads(section_file(&value)?)?;
             }
             Effect::WritesSection => dumped.push(section_file(&value)?.to_owned()),
-            Effect::NoTimes => real_times = Some(false),
-            Effect::RealTimes => real_times = Some(true),
+            Effect::Target | Effect::InputTarget => {
+                format::target(&value)?;
+                given |= effect == Effect::InputTarget;
+                call.shape(&value);
+            }
+            Effect::RealTimes(real) => real_times = Some(real),
+            Effect::Verbose => verbose = true,
             Effect::KeepsDates => return Err(Reason::new(ReasonKind::Times, "objcopy -p")),
             Effect::Probe => return Err(Reason::new(ReasonKind::ProbeVersion, spelled.to_string_lossy())),
             Effect::Unmodelled(what) => return Err(Reason::new(ReasonKind::UnmodelledOption, what)),
@@ -108,11 +120,10 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
         [input, target] => (input, Some(target).filter(|target| *target != input)),
         _ => return Err(Reason::new(ReasonKind::Usage, "objcopy takes one file or two")),
     };
-    let path = call.path(input);
-    if call.kind(&path)?.is_none() {
-        return Err(Reason::new(ReasonKind::Input, format!("{} not found", input.display())));
+    let is_archive = format::check(call, &call.path(input), real_times, given)?;
+    if verbose && (is_archive || target.is_none()) {
+        return Err(Reason::new(ReasonKind::UnmodelledOption, "v: names a temporary file"));
     }
-    strip::check_archive(call, &path, real_times)?;
     match target {
         None => call.modifies(input)?,
         Some(target) => {

@@ -2,40 +2,45 @@
 //!
 //! Knows its command line only.
 
-use crate::binutils::getopt::{Opt, Value, Word, parse};
+use crate::binutils::getopt::{Opt, Word, flag, parse, with_value};
+use crate::binutils::library::Standing;
 use crate::binutils::{Call, determinism};
 use crate::verdict::{Reason, ReasonKind};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Effect {
-    NoTimes,
-    RealTimes,
+    RealTimes(bool),
+    Plugin,
     Probe,
     Unmodelled(&'static str),
 }
 
 static TABLE: &[Opt<Effect>] = &[
-    Opt { letters: "D", names: "", value: Value::None, effect: Effect::NoTimes },
-    Opt { letters: "U", names: "", value: Value::None, effect: Effect::RealTimes },
-    Opt { letters: "t", names: "", value: Value::None, effect: Effect::Unmodelled("t: sets a time") },
-    Opt { letters: "hHvV", names: "help version", value: Value::None, effect: Effect::Probe },
-    Opt { letters: "", names: "plugin", value: Value::Required, effect: Effect::Unmodelled("a plugin") },
+    flag("D", "", Effect::RealTimes(false)),
+    flag("U", "", Effect::RealTimes(true)),
+    // Nothing is written where an index needs no time.
+    flag("t", "", Effect::Unmodelled("t: sets a time")),
+    flag("hHvV", "help version", Effect::Probe),
+    with_value("", "plugin", Effect::Plugin),
 ];
 
 pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
     let mut real_times = None;
     let mut archives = Vec::new();
-    for word in parse(&call.args, TABLE)? {
-        match word {
-            Word::Operand(archive) => archives.push(archive),
-            Word::Option(_, Effect::NoTimes, _) => real_times = Some(false),
-            Word::Option(_, Effect::RealTimes, _) => real_times = Some(true),
-            Word::Option(spelled, Effect::Probe, _) => {
-                return Err(Reason::new(ReasonKind::ProbeVersion, spelled.to_string_lossy()));
+    for word in parse(&call.args.clone(), TABLE)? {
+        let (spelled, effect, value) = match word {
+            Word::Operand(archive) => {
+                archives.push(archive);
+                continue;
             }
-            Word::Option(_, Effect::Unmodelled(what), _) => {
-                return Err(Reason::new(ReasonKind::UnmodelledOption, what));
-            }
+            Word::Option(spelled, effect, value) => (spelled, effect, value),
+        };
+        call.shape(&spelled);
+        match effect {
+            Effect::RealTimes(real) => real_times = Some(real),
+            Effect::Plugin => call.loads(&value)?,
+            Effect::Probe => return Err(Reason::new(ReasonKind::ProbeVersion, spelled.to_string_lossy())),
+            Effect::Unmodelled(what) => return Err(Reason::new(ReasonKind::UnmodelledOption, what)),
         }
     }
     let real_times = match real_times {
@@ -46,8 +51,22 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
         return Err(Reason::new(ReasonKind::Times, "ranlib U"));
     }
     for archive in &archives {
+        let path = call.path(archive);
+        if let Standing::Thin(bytes) = call.standing(&path)? {
+            call.reads_members(&path, &bytes)?;
+        }
         call.modifies(archive)?;
-        determinism::archive(&call.path(archive), call.world)?;
     }
     call.loads_plugins()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TABLE;
+
+    #[test]
+    fn help_has_no_option_that_the_table_lacks() {
+        let known: Vec<&str> = TABLE.iter().flat_map(|opt| opt.names.split(' ')).collect();
+        assert_eq!(crate::binutils::help::unknown_options("ranlib", &known), Vec::<String>::new());
+    }
 }

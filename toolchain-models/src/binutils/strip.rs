@@ -5,15 +5,17 @@
 use std::ffi::OsString;
 
 use crate::binutils::getopt::{Opt, Word, flag, parse, with_value};
-use crate::binutils::{Call, determinism};
+use crate::binutils::{Call, format};
 use crate::verdict::{Reason, ReasonKind};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Effect {
     Pure,
     Output,
-    NoTimes,
-    RealTimes,
+    Target,
+    RealTimes(bool),
+    /// Says which file is made of which.
+    Verbose,
     KeepsDates,
     Probe,
     Unmodelled(&'static str),
@@ -21,8 +23,8 @@ enum Effect {
 
 static TABLE: &[Opt<Effect>] = &[
     with_value("o", "", Effect::Output),
-    flag("D", "enable-deterministic-archives", Effect::NoTimes),
-    flag("U", "disable-deterministic-archives", Effect::RealTimes),
+    flag("D", "enable-deterministic-archives", Effect::RealTimes(false)),
+    flag("U", "disable-deterministic-archives", Effect::RealTimes(true)),
     flag("p", "preserve-dates", Effect::KeepsDates),
     flag("s", "strip-all", Effect::Pure),
     flag("gSd", "strip-debug", Effect::Pure),
@@ -35,14 +37,14 @@ static TABLE: &[Opt<Effect>] = &[
     flag("w", "wildcard", Effect::Pure),
     flag("x", "discard-all", Effect::Pure),
     flag("X", "discard-locals", Effect::Pure),
-    flag("v", "verbose", Effect::Unmodelled("v: names a temporary file")),
+    flag("v", "verbose", Effect::Verbose),
     with_value("R", "remove-section", Effect::Pure),
     with_value("N", "strip-symbol", Effect::Pure),
     with_value("K", "keep-symbol", Effect::Pure),
     with_value("", "keep-section remove-relocations", Effect::Pure),
-    with_value("I", "input-target", Effect::Pure),
-    with_value("O", "output-target", Effect::Pure),
-    with_value("F", "target", Effect::Pure),
+    with_value("I", "input-target", Effect::Target),
+    with_value("O", "output-target", Effect::Target),
+    with_value("F", "target", Effect::Target),
     flag("Vh", "version help info", Effect::Probe),
     // Of object files for Windows; printed by `--help`.
     with_value(
@@ -56,6 +58,7 @@ static TABLE: &[Opt<Effect>] = &[
 pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
     let mut output: Option<OsString> = None;
     let mut real_times = None;
+    let mut verbose = false;
     let mut files = Vec::new();
     for word in parse(&call.args, TABLE)? {
         let (spelled, effect, value) = match word {
@@ -69,19 +72,23 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
         match effect {
             Effect::Pure => call.shape(&value),
             Effect::Output => output = Some(value),
-            Effect::NoTimes => real_times = Some(false),
-            Effect::RealTimes => real_times = Some(true),
+            Effect::Target => {
+                format::target(&value)?;
+                call.shape(&value);
+            }
+            Effect::RealTimes(real) => real_times = Some(real),
+            Effect::Verbose => verbose = true,
             Effect::KeepsDates => return Err(Reason::new(ReasonKind::Times, "strip -p")),
             Effect::Probe => return Err(Reason::new(ReasonKind::ProbeVersion, spelled.to_string_lossy())),
             Effect::Unmodelled(what) => return Err(Reason::new(ReasonKind::UnmodelledOption, what)),
         }
     }
+    let in_place = |file: &OsString| output.as_ref().is_none_or(|output| output == file);
     for file in &files {
-        let path = call.path(file);
-        if call.kind(&path)?.is_none() {
-            return Err(Reason::new(ReasonKind::Input, format!("{} not found", file.display())));
+        let is_archive = format::check(call, &call.path(file), real_times, false)?;
+        if verbose && (is_archive || in_place(file)) {
+            return Err(Reason::new(ReasonKind::UnmodelledOption, "v: names a temporary file"));
         }
-        check_archive(call, &path, real_times)?;
     }
     match (output, files.as_slice()) {
         (None, files) => {
@@ -97,18 +104,6 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
         }
         (Some(_), _) => Err(Reason::new(ReasonKind::Usage, "strip -o with several files")),
     }
-}
-
-/// Archives may keep times; thin ones are not modelled.
-pub(super) fn check_archive(call: &Call<'_>, path: &std::path::Path, real_times: Option<bool>) -> Result<(), Reason> {
-    if !determinism::archive(path, call.world)? {
-        return Ok(());
-    }
-    let real_times = match real_times {
-        Some(real) => real,
-        None => !determinism::by_default(&call.req.exe, call.world)?,
-    };
-    if real_times { Err(Reason::new(ReasonKind::Times, "an archive with times")) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 
-use crate::ld::thin;
+use crate::archive;
 
 /// A word size and a machine; objects of another are passed over by a library search.
 pub(crate) type Machine = (bool, u16);
@@ -62,16 +62,16 @@ pub(crate) fn facts(bytes: &[u8]) -> Facts {
     if bytes.starts_with(b"\x7fELF") {
         return Facts { content: of_elf(bytes), lto: has_lto_sections(bytes) };
     }
-    if bytes.starts_with(thin::THIN_MAGIC) {
+    if bytes.starts_with(archive::THIN_MAGIC) {
         return Facts {
-            content: Content::Thin(thin::members(bytes).into_iter().map(Path::to_path_buf).collect()),
+            content: Content::Thin(archive::members(bytes).into_iter().map(Path::to_path_buf).collect()),
             lto: false,
         };
     }
-    if bytes.starts_with(thin::MAGIC) {
-        let lto =
-            may_hold_lto(bytes) && thin::contents(bytes).any(|member| is_bitcode(member) || has_lto_sections(member));
-        let machine = thin::contents(bytes).find_map(machine);
+    if bytes.starts_with(archive::MAGIC) {
+        let lto = may_hold_lto(bytes)
+            && archive::contents(bytes).any(|member| is_bitcode(member) || has_lto_sections(member));
+        let machine = archive::contents(bytes).find_map(machine);
         return Facts { content: Content::Archive(machine), lto };
     }
     let looks_like_text = !bytes[..bytes.len().min(4096)].contains(&0);
@@ -84,7 +84,7 @@ fn is_bitcode(bytes: &[u8]) -> bool {
 
 /// Cheap: a file without the name of such a section in its bytes has none.
 fn may_hold_lto(bytes: &[u8]) -> bool {
-    LTO_SECTION.as_ref().is_none_or(|name| name.is_match(bytes)) || thin::contents(bytes).any(is_bitcode)
+    LTO_SECTION.as_ref().is_none_or(|name| name.is_match(bytes)) || archive::contents(bytes).any(is_bitcode)
 }
 
 fn has_lto_sections(bytes: &[u8]) -> bool {

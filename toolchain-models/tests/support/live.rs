@@ -14,7 +14,7 @@ use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use gg_models::{FileKind, Inference, Input, Models, Request, RunOutput, Stat, Verdict, World};
+use gg_models::{FileKind, Inference, Input, Models, Reason, Request, RunOutput, Stat, Verdict, World};
 
 /// The machine itself.
 #[derive(Default)]
@@ -246,25 +246,66 @@ impl Bench {
     /// Holds an inference's outputs, bytes, modes, messages and status, as made in a root of its inputs alone, against
     /// those of the native run. Gives the inference.
     pub fn agrees(&self, command: &str) -> Inference {
-        let inference = self.thunk(command);
+        match self.compare(command) {
+            Ok(Compared::Same(inference)) => *inference,
+            Ok(Compared::Native(reason)) => panic!("{command}: {reason}"),
+            Ok(Compared::Fails(message)) => panic!("{command} fails: {message}"),
+            Err(difference) => panic!("{command}: {difference}"),
+        }
+    }
+
+    /// As `agrees`, for calls of which it is not known what becomes of them: an error is a difference.
+    pub fn compare(&self, command: &str) -> Result<Compared, String> {
+        let inference = match self.infer(command) {
+            Verdict::Thunk(inference) => inference,
+            Verdict::RunReal(reason) => return Ok(Compared::Native(reason)),
+        };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let sealed = Sealed::run(&inference);
         let native = self.native(command);
-        assert_eq!(native.status, Some(0), "{command}: {}", String::from_utf8_lossy(&native.stderr));
-        assert_eq!(sealed.status, Some(0), "{command}: {}", String::from_utf8_lossy(&sealed.stderr));
-        assert_eq!(String::from_utf8_lossy(&sealed.stderr), String::from_utf8_lossy(&native.stderr), "{command}");
-        assert_eq!(sealed.stdout, native.stdout, "{command}");
+        if sealed.status != native.status {
+            let (sealed_says, native_says) = (text(&sealed.stderr), text(&native.stderr));
+            return Err(format!("{:?} for {:?}: {sealed_says} for {native_says}", sealed.status, native.status));
+        }
+        if native.status != Some(0) {
+            return Ok(Compared::Fails(text(&native.stderr)));
+        }
+        if sealed.stderr != native.stderr || sealed.stdout != native.stdout {
+            let said = |out: &[u8], err: &[u8]| format!("{:?} {:?}", text(out), text(err));
+            return Err(format!(
+                "says {} for {}",
+                said(&sealed.stdout, &sealed.stderr),
+                said(&native.stdout, &native.stderr)
+            ));
+        }
         let declared: BTreeSet<_> = inference.outputs.iter().map(|output| clean(&output.path)).collect();
         let written: BTreeSet<_> = native.written.keys().cloned().collect();
-        assert_eq!(declared, written, "{command}");
-        for output in &inference.outputs {
-            let made =
-                sealed.made(&output.path).unwrap_or_else(|| panic!("{command}: {} not made", output.path.display()));
-            let (bytes, mode) = &native.written[&clean(&output.path)];
-            assert!(made.0 == *bytes, "{command}: {} differs", output.path.display());
-            assert_eq!(made.1, *mode, "{command}: mode of {}", output.path.display());
+        if declared != written {
+            return Err(format!("declares {declared:?} and writes {written:?}"));
         }
-        inference
+        for output in &inference.outputs {
+            let path = output.path.display();
+            let Some(made) = sealed.made(&output.path) else { return Err(format!("{path} is not made")) };
+            let (bytes, mode) = &native.written[&clean(&output.path)];
+            if made.0 != *bytes {
+                return Err(format!("{path} differs"));
+            }
+            if made.1 != *mode {
+                return Err(format!("{path} has mode {:o} for {mode:o}", made.1));
+            }
+        }
+        Ok(Compared::Same(inference))
     }
+}
+
+/// What became of a call.
+pub enum Compared {
+    /// The thunk made what the tool makes.
+    Same(Box<Inference>),
+    /// Thunk and tool fail with the same status; this is what the tool said.
+    Fails(String),
+    /// It has to run natively.
+    Native(Reason),
 }
 
 type Identity = (u64, i128, i128);

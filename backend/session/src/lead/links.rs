@@ -89,7 +89,7 @@ mod tests {
             fs::write(dir.join(name), "#!/bin/sh\n").unwrap();
             fs::set_permissions(dir.join(name), fs::Permissions::from_mode(mode)).unwrap();
         };
-        for name in ["gcc-12", "x86_64-linux-gnu-ar", "ld.bfd", "nm", "c99", "gcc-ar", "clang"] {
+        for name in ["gcc-12", "x86_64-linux-gnu-ar", "ld.bfd", "nm", "c99", "gcc-nm", "clang"] {
             program(&bin, name, 0o755);
         }
         program(&bin, "strip", 0o644);
