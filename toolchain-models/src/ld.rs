@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::binutils::output;
+use crate::binutils::{format, output};
 use crate::closure;
 use crate::verdict::{Holds, Input, OutputSpec, Reason, ReasonKind};
 use crate::world::{FileKind, World};
@@ -52,6 +52,7 @@ pub(crate) fn footprint(
     let mut call = Call::new(cwd, world);
     call.settings(&items, var("LDEMULATION"), ld_exe)?;
     call.open(&items)?;
+    call.output()?;
     call.follow_needed(var("LD_RUN_PATH"), var("LD_LIBRARY_PATH"), ld_exe)?;
     call.load_plugins(var("LD_LIBRARY_PATH"))?;
     call.finish()
@@ -89,6 +90,10 @@ struct Call<'a> {
     /// What the plugins are and load.
     loaded: BTreeSet<Input>,
     outputs: Vec<OutputSpec>,
+    /// The output's name, if the command line gives one.
+    output: Option<OsString>,
+    /// The map's name is made of the output's.
+    named_map: bool,
     relocatable: bool,
 }
 
@@ -103,6 +108,8 @@ impl<'a> Call<'a> {
             dirs: BTreeSet::new(),
             loaded: BTreeSet::new(),
             outputs: Vec::new(),
+            output: None,
+            named_map: false,
             relocatable: false,
         }
     }
@@ -117,6 +124,9 @@ impl<'a> Call<'a> {
         };
         let last = |wanted: Effect| options().rfind(|(_, effect, _)| *effect == wanted).map(|(_, _, value)| value);
         let emulation = last(Effect::Emulation).or(emulation);
+        if let Some(name) = emulation.filter(|name| !is_elf(name)) {
+            return Err(Reason::new(ReasonKind::UnmodelledOption, format!("target {}", name.display())));
+        }
         self.link.machine = emulation.and_then(search::machine_of_emulation);
         let built_in = search::built_in(ld_exe, emulation, self.world)?;
         self.link.sysroot = last(Effect::Sysroot).map_or(built_in.sysroot, |dir| self.cwd.join(dir));
@@ -136,11 +146,8 @@ impl<'a> Call<'a> {
                 Effect::Relocatable => self.relocatable = true,
                 Effect::RunPath => self.run_paths.run.extend(RunPaths::split(value)),
                 Effect::RunPathLink => self.run_paths.link.extend(RunPaths::split(value)),
-                Effect::Plugin => self.plugins.push(self.cwd.join(value)),
-                Effect::Map if value != "-" => self.map(value)?,
-                Effect::DependencyFile => {
-                    self.outputs.push(output::by_stdio("deps", &self.cwd.join(value), Holds::Text, self.world)?)
-                }
+                Effect::Plugin => self.plugin(value)?,
+                Effect::OutputFormat => format::target(value)?,
                 _ => {}
             }
         }
@@ -148,24 +155,77 @@ impl<'a> Call<'a> {
             self.link.default_dirs.extend(default_dirs);
         }
         self.link.plugin = !self.plugins.is_empty();
-        let out = self.cwd.join(last(Effect::Output).unwrap_or(OsStr::new("a.out")));
-        self.outputs.insert(0, output::by_bfd("out", &out, Holds::Binary, self.world)?);
+        self.output = last(Effect::Output).map(OsStr::to_owned);
+        let mut maps = options().filter(|(_, effect, _)| matches!(effect, Effect::Map | Effect::PrintMap));
+        if let Some((_, Effect::Map, name)) = maps.next_back()
+            && name != "-"
+        {
+            self.map(name)?;
+        }
+        if let Some(name) = last(Effect::DependencyFile) {
+            self.outputs.push(output::by_stdio("deps", &self.cwd.join(name), Holds::Text, self.world)?);
+        }
+        if let Some(name) = last(Effect::ImportLibrary) {
+            self.outputs.push(output::by_bfd("implib", &self.cwd.join(name), Holds::Binary, self.world)?);
+        }
         Ok(())
     }
 
-    fn map(&mut self, value: &OsStr) -> Result<(), Reason> {
-        let path = self.cwd.join(value);
-        let is_dir = self.world.stat(&path).is_ok_and(|stat| stat.is_some_and(|stat| stat.kind == FileKind::Dir));
-        if is_dir || value.as_bytes().ends_with(b"/") || value.as_bytes().contains(&b'%') {
-            return Err(Reason::new(ReasonKind::UnmodelledOption, "Map: a name made from the output's"));
+    /// What others than the compiler's plugin do to files is not known.
+    fn plugin(&mut self, name: &OsStr) -> Result<(), Reason> {
+        let path = self.cwd.join(name);
+        if path.file_name() != Some(OsStr::new("liblto_plugin.so")) {
+            return Err(Reason::new(ReasonKind::UnmodelledOption, format!("plugin {}", name.display())));
         }
-        self.outputs.push(output::by_stdio("map", &path, Holds::Text, self.world)?);
+        self.plugins.push(path);
+        Ok(())
+    }
+
+    /// A map's name may be made of the output's: that is its directory, or a `%` stands for it.
+    fn map(&mut self, value: &OsStr) -> Result<(), Reason> {
+        let output = self.output.as_deref().unwrap_or(OsStr::new("a.out"));
+        let bytes = value.as_bytes();
+        let mut name = value.to_owned();
+        if let Some(percent) = bytes.iter().position(|byte| *byte == b'%') {
+            let rest = &bytes[percent + 1..];
+            if rest.contains(&b'%') {
+                return Err(Reason::new(ReasonKind::Usage, "Map: more than one %"));
+            }
+            let rest = if rest.is_empty() { b".map" } else { rest };
+            name = [&bytes[..percent], output.as_bytes(), rest].iter().map(|part| OsStr::from_bytes(part)).collect();
+            self.named_map = true;
+        } else {
+            let path = self.cwd.join(value);
+            let stat = self.world.stat(&path).map_err(|error| io(&path, &error))?;
+            if stat.is_some_and(|stat| stat.kind == FileKind::Dir) {
+                let base = output.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+                name = Path::new(value).join(OsStr::from_bytes(base)).into_os_string();
+                name.push(".map");
+                self.named_map = true;
+            }
+        }
+        self.outputs.push(output::by_stdio("map", &self.cwd.join(name), Holds::Text, self.world)?);
+        Ok(())
+    }
+
+    /// The output itself, which a script of the command line may name.
+    fn output(&mut self) -> Result<(), Reason> {
+        let by_script = self.link.output.take();
+        if by_script.is_some() && self.output.is_none() && self.named_map {
+            return Err(Reason::new(ReasonKind::UnmodelledOption, "Map: named after an output that a script names"));
+        }
+        let path = self.cwd.join(self.output.take().or(by_script).unwrap_or("a.out".into()));
+        if output::is_link(&path, self.world)? {
+            // Where it leads to an input the linker refuses it.
+            return Err(Reason::new(ReasonKind::OutputKind, format!("{} is a symbolic link", path.display())));
+        }
+        self.outputs.insert(0, output::by_bfd("out", &path, Holds::Binary, self.world)?);
         Ok(())
     }
 
     /// Files and the options that count from where they stand.
     fn open(&mut self, items: &[Item]) -> Result<(), Reason> {
-        let mut state = State { dynamic: true, opaque: false };
+        let mut state = State { dynamic: true, opaque: false, early: false };
         let mut kept = Vec::new();
         for item in items {
             let (effect, value) = match item {
@@ -178,6 +238,7 @@ impl<'a> Call<'a> {
             match effect {
                 Effect::Library => self.link.library(value, state)?,
                 Effect::Dynamic(dynamic) => state.dynamic = dynamic,
+                Effect::Relocatable => state.dynamic = false,
                 Effect::Format => state.opaque = value == "binary",
                 Effect::PushState => kept.push(state),
                 Effect::PopState => state = kept.pop().unwrap_or(state),
@@ -259,6 +320,16 @@ impl<'a> Call<'a> {
         );
         Ok(Footprint { inputs: inputs.into_iter().collect(), outputs: self.outputs })
     }
+}
+
+/// Whether a target's objects are ELF; those of Windows hold the time of their making.
+fn is_elf(emulation: &OsStr) -> bool {
+    let name = emulation.as_bytes();
+    [&b"elf"[..], b"aarch64", b"armelf"].iter().any(|begin| name.starts_with(begin))
+}
+
+fn io(path: &Path, error: &std::io::Error) -> Reason {
+    Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -206,6 +206,100 @@ fn scripts_and_lists() {
 }
 
 #[test]
+fn scripts_name_files_in_many_places() {
+    let bench = Bench::new();
+    bench.sh("mkdir lib; cp one.o lib/plain; cp two.o lib/two.o; ar rcs lib/libpart.a one.o; cp one.o lib/near.o; cp two.o near.o");
+    for (name, script) in [
+        ("wild.ld", "SECTIONS { .text : { plain(.text) KEEP(two.o(.text)) *(.text) } }"),
+        ("quoted.ld", "SECTIONS { .text : { \"one.o\"(.text .text.*) EXCLUDE_FILE(nowhere.o) *(.text) } }"),
+        ("member.ld", "INPUT(-lpart) SECTIONS { .text : { *libpart.a:one.o(.text) *(EXCLUDE_FILE(*x.o) .text) } }"),
+        ("search.ld", "SEARCH_DIR(lib) INPUT(-lpart two.o)"),
+        ("startup.ld", "STARTUP(one.o) ENTRY(one) TARGET(elf64-x86-64) INPUT(two.o)"),
+        (
+            "format.ld",
+            "OUTPUT_FORMAT(\"elf64-x86-64\", \"elf64-x86-64\", \"elf64-x86-64\") OUTPUT_ARCH(i386:x86-64) INPUT(one.o)",
+        ),
+        (
+            "inner.ld",
+            "MEMORY { ram : ORIGIN = 0, LENGTH = 1M } SECTIONS { .text : { INCLUDE part.ld *(.text) } > ram }",
+        ),
+    ] {
+        bench.file(name, script);
+        bench.file("part.ld", "one.o(.text)\n");
+        bench.check(&format!("ld -Llib -r -T {name} main.o -o made.o"));
+    }
+    bench.file("lib/beside.ld", "INPUT(near.o)\n");
+    let beside = bench.check("ld -r lib/beside.ld -o made.o");
+    assert!(files(&beside).contains(&bench.path().join("near.o")));
+    bench.file("extra.ld", "SECTIONS { .extra : { *(.extra) } } INSERT AFTER .text;");
+    bench.check("ld -shared one.o -T extra.ld -o made.so");
+    bench.check("ld -shared one.o -o made.so -dT quoted.ld -Llib");
+    bench.check("ld -shared one.o --default-script=member.ld -o made.so -Llib");
+}
+
+#[test]
+fn outputs_and_their_names() {
+    let bench = Bench::new();
+    bench.sh("mkdir out");
+    bench.file("named.ld", "OUTPUT(named) INPUT(one.o) SECTIONS { .text : { *(.text) } }");
+    bench.file("late.ld", "OUTPUT(late) INPUT(one.o)");
+    bench.file("outer.ld", "INCLUDE named.ld");
+    for (call, outputs) in [
+        ("ld -T named.ld", &["named"][..]),
+        ("ld -T outer.ld two.o", &["named"]),
+        ("ld -T named.ld -o other", &["other"]),
+        ("ld late.ld", &["a.out"]),
+        ("ld -shared one.o -Map=%", &["a.out", "a.out.map"]),
+        ("ld -shared one.o -o out/lib.so -Map=%.txt", &["out/lib.so", "out/lib.so.txt"]),
+        ("ld -shared one.o -o lib.so -Map=out", &["lib.so", "out/lib.so.map"]),
+        ("ld -shared one.o -o out/lib.so -Map out/", &["out/lib.so", "out/lib.so.map"]),
+        ("ld -shared one.o -o lib.so -Map=first -Map=second", &["lib.so", "second"]),
+        ("ld -shared one.o -o lib.so -Map=first -M", &["lib.so"]),
+        ("ld -shared one.o -o lib.so --print-map -Map=second --cref", &["lib.so", "second"]),
+        ("ld -shared one.o -o lib.so --out-implib imports.o", &["lib.so", "imports.o"]),
+        ("ld -shared one.o -olib.so --dependency-file=lib.d -Map=-", &["lib.so", "lib.d"]),
+    ] {
+        let inference = bench.check(call);
+        let made: Vec<_> = inference.outputs.iter().map(|output| output.path.clone()).collect();
+        assert_eq!(made, outputs.iter().map(|name| bench.path().join(name)).collect::<Vec<_>>(), "{call}");
+    }
+    bench.sh("ln -s one.o link.o");
+    for (call, kind) in [
+        ("ld one.o -o link.o", "output-kind"),
+        ("ld -T named.ld -Map=%", "unmodelled-option"),
+        ("ld one.o -Map=%%", "usage"),
+        ("ld -T nowhere.ld one.o", "input"),
+        ("ld --oformat pei-x86-64 one.o", "unmodelled-option"),
+        ("ld -m i386pep one.o", "unmodelled-option"),
+        ("ld -shar one.o", "unknown-option"),
+        ("ld -A x one.o", "unmodelled-option"),
+        ("ld -plugin /usr/lib/x86_64-linux-gnu/bfd-plugins/libdep.so one.o", "unmodelled-option"),
+    ] {
+        assert_eq!(bench.0.reason(call), kind, "{call}");
+    }
+}
+
+#[test]
+fn options_that_end_the_search_for_shared_libraries() {
+    let bench = Bench::new();
+    bench.sh("mkdir both; ar rcs both/libone.a one.o; gcc -shared one.o -o both/libone.so");
+    for (option, archive) in [
+        ("-r", true),
+        ("-i", true),
+        ("-Ur", true),
+        ("-N", true),
+        ("-n", true),
+        ("-static", true),
+        ("--no-omagic", false),
+    ] {
+        let inference = bench.check(&format!("ld {option} two.o -Lboth -lone -o made"));
+        let wanted = if archive { "both/libone.a" } else { "both/libone.so" };
+        assert!(files(&inference).contains(&bench.path().join(wanted)), "{option}");
+    }
+    bench.check("ld -r two.o -Lboth -Bdynamic -l:libone.a -o made");
+}
+
+#[test]
 fn libraries_of_another_machine_are_passed_over() {
     let bench = Bench::new();
     bench.sh("mkdir other mine; ar rcs mine/libone.a one.o");
@@ -234,7 +328,6 @@ fn what_runs_natively() {
         ("one.o -o nowhere/x", "input"),
         ("-r one.o two.o -o one.o", "usage"),
         ("one.o --build-id=uuid", "unmodelled-option"),
-        ("one.o -Map out", "unmodelled-option"),
         ("one.o -T nowhere.ld", "input"),
     ] {
         assert_eq!(bench.0.reason(&format!("ld {line}")), kind, "{line}");

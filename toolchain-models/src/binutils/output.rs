@@ -69,7 +69,8 @@ pub(crate) fn regular(path: &Path, world: &dyn World) -> Result<Option<Stat>, Re
     }
 }
 
-fn is_link(path: &Path, world: &dyn World) -> Result<bool, Reason> {
+/// Whether a symbolic link stands at the path.
+pub(crate) fn is_link(path: &Path, world: &dyn World) -> Result<bool, Reason> {
     let stat =
         world.lstat(path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
     Ok(stat.is_some_and(|stat| stat.kind == FileKind::Symlink))

@@ -30,7 +30,12 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Vec<Item>, Reason> {
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let bytes = arg.as_bytes();
-        if bytes == b"--" {
+        if bytes == b"-G"
+            && rest.as_slice().first().is_none_or(|next| !next.as_bytes().first().is_some_and(u8::is_ascii_digit))
+        {
+            // Without a number it is another tool's `--shared`.
+            option(b"--shared", &mut rest, &mut items)?;
+        } else if bytes == b"--" {
             items.extend(rest.by_ref().map(|file| Item::File(file.clone())));
         } else if bytes.len() < 2 || bytes[0] != b'-' {
             items.push(Item::File(arg.clone()));
@@ -53,7 +58,8 @@ fn option<'a>(
         Some(equals) => (&bytes[..equals], Some(&bytes[equals + 1..])),
         None => (bytes, None),
     };
-    if let Some(opt) = long(name) {
+    let is_library = bytes.starts_with(b"-l") && bytes.len() > 2;
+    if let Some(opt) = long(name).filter(|_| !is_library) {
         let value = match (opt.value, joined) {
             (Value::None, None) | (Value::Optional, None) => OsString::new(),
             (Value::None, Some(_)) => return Err(unknown()),
@@ -63,7 +69,7 @@ fn option<'a>(
         items.push(Item::Option { name: opt.name, effect: opt.effect, value });
         return Ok(());
     }
-    if two_dashes {
+    if two_dashes || (!is_library && abbreviates(name)) {
         return Err(unknown());
     }
     // Short options, which may stand together: `-sx`; one with a value takes the rest of the word.
@@ -80,6 +86,15 @@ fn option<'a>(
         items.push(Item::Option { name: opt.name, effect: opt.effect, value });
     }
     Ok(())
+}
+
+/// Whether a word with one dash may be the beginning of a long name: those go before letters that stand together.
+fn abbreviates(word: &[u8]) -> bool {
+    match word {
+        [b'-', b'o', ..] | [b'-', _] => false,
+        [b'-', name @ ..] => LONG.iter().any(|opt| opt.name.as_bytes().starts_with(name)),
+        _ => false,
+    }
 }
 
 /// A long name with one dash or two; names that begin with `o` need two, because `-o` takes the rest of its word.
@@ -117,8 +132,18 @@ mod tests {
     }
 
     #[test]
+    fn words_that_are_not_what_they_begin_like() {
+        let parsed = |words: &str| parsed(words).map(|items| items.join("|"));
+        assert_eq!(parsed("-library x.o -lib").as_deref(), Ok("l ibrary|file x.o|l ib"));
+        assert_eq!(parsed("-G x.o -G 8 -G").as_deref(), Ok("shared|file x.o|G 8|shared"));
+        assert_eq!(parsed("-ooutput -z now").as_deref(), Ok("o output|z now"));
+    }
+
+    #[test]
     fn unknown_and_incomplete() {
         assert_eq!(parsed("--no-such-option"), Err(ReasonKind::UnknownOption));
+        // An abbreviation of `--shared`, not `-s -h ar`.
+        assert_eq!(parsed("-shar a.o"), Err(ReasonKind::UnknownOption));
         assert_eq!(parsed("-shared=1"), Err(ReasonKind::UnknownOption));
         assert_eq!(parsed("a.o -o"), Err(ReasonKind::Usage));
         assert_eq!(parsed("-rpath"), Err(ReasonKind::Usage));

@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::binutils::format;
 use crate::derive::{derive, key_of};
 use crate::ld::conf::rooted;
 use crate::ld::elf::{self, Content, Facts, Machine, Shared};
@@ -24,6 +25,8 @@ pub(crate) struct State {
     pub dynamic: bool,
     /// The format is given: the file is never a script.
     pub opaque: bool,
+    /// A script is read as the command line is, before the output is opened.
+    pub early: bool,
 }
 
 /// A shared object that takes part in the link.
@@ -54,7 +57,10 @@ pub(crate) struct Link<'a> {
     pub files: BTreeSet<PathBuf>,
     /// The shared objects among them.
     pub loaded: Vec<Loaded>,
+    /// The output that a script names.
+    pub output: Option<OsString>,
     done: BTreeSet<(PathBuf, State)>,
+    mentioned: BTreeSet<OsString>,
 }
 
 impl<'a> Link<'a> {
@@ -70,7 +76,9 @@ impl<'a> Link<'a> {
             plugin: false,
             files: BTreeSet::new(),
             loaded: Vec::new(),
+            output: None,
             done: BTreeSet::new(),
+            mentioned: BTreeSet::new(),
         }
     }
 
@@ -132,7 +140,7 @@ impl<'a> Link<'a> {
     /// A script given by an option; its directories and files count from here on.
     pub(crate) fn script(&mut self, name: &OsStr, state: State) -> Result<(), Reason> {
         let path = self.command_file(name)?;
-        self.run_script(&path, state, 0)
+        self.run_script(&path, false, State { early: true, ..state }, 0)
     }
 
     /// A file in the linker's command language that names no other files.
@@ -153,35 +161,43 @@ impl<'a> Link<'a> {
         self.dirs.iter().chain(&self.default_dirs).cloned().collect()
     }
 
-    fn run_script(&mut self, path: &Path, state: State, depth: usize) -> Result<(), Reason> {
+    fn run_script(&mut self, path: &Path, inside: bool, state: State, depth: usize) -> Result<(), Reason> {
         if depth > MAX_DEPTH {
             return Err(Reason::new(ReasonKind::Footprint, format!("{}: scripts include each other", path.display())));
         }
         let text = self.world.read(path).map_err(|error| io(path, &error))?;
         let near = path.parent().unwrap_or(Path::new("/")).to_owned();
         let in_sysroot = !self.sysroot.as_os_str().is_empty() && path.starts_with(&self.sysroot);
-        for command in script::commands(&text) {
+        for command in script::commands_at(&text, inside) {
             match command {
                 Command::Input(name) => self.script_input(&name, &near, in_sysroot, state, depth)?,
-                Command::Include(name) => {
+                Command::Include { name, inside: deeper } => {
                     let path = self.command_file(&name)?;
-                    self.run_script(&path, state, depth + 1)?;
+                    self.run_script(&path, inside || deeper, state, depth + 1)?;
                 }
                 Command::SearchDir(dir) => self.default_dirs.push(self.path(&dir)),
-                Command::Mention(name) => {
-                    let candidates: Vec<PathBuf> = std::iter::once(self.path(&name))
-                        .chain(self.all_dirs().into_iter().map(|dir| dir.join(&name)))
-                        .collect();
-                    for path in candidates {
-                        if self.try_open(&path, state, depth + 1)? {
-                            break;
-                        }
-                    }
+                Command::Mention(name) => self.mention(&name, state, depth)?,
+                Command::OutputFormat(name) => format::target(&name)?,
+                Command::Output(name) if state.early => self.output = Some(name),
+                Command::Output(_) => {}
+                Command::Target(name) if name == "binary" => {
+                    let what = format!("TARGET(binary) in {}", path.display());
+                    return Err(Reason::new(ReasonKind::UnmodelledOption, what));
                 }
-                Command::OutputFormat(_) => {}
-                Command::Unmodelled(what) => {
-                    return Err(Reason::new(ReasonKind::UnmodelledOption, format!("{what} in {}", path.display())));
-                }
+                Command::Target(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A word that may name a file: if one is there, it takes part.
+    fn mention(&mut self, name: &OsStr, state: State, depth: usize) -> Result<(), Reason> {
+        if !self.mentioned.insert(name.to_owned()) || self.try_open(&self.path(name), state, depth + 1)? {
+            return Ok(());
+        }
+        for dir in self.all_dirs() {
+            if self.try_open(&dir.join(name), state, depth + 1)? {
+                break;
             }
         }
         Ok(())
@@ -200,20 +216,27 @@ impl<'a> Link<'a> {
         }
         self.world.purpose(&|| format!("{}, named in {}", name.display(), near.display()));
         let as_given = self.path(name);
-        let candidates: Vec<PathBuf> = if name.as_bytes().starts_with(b"/") {
-            if in_sysroot { vec![rooted(&self.sysroot, Path::new(name)), as_given] } else { vec![as_given] }
+        // Linkers differ in which of these they try first: what is there is noted, each of them.
+        let first = if !name.as_bytes().starts_with(b"/") {
+            vec![near.join(name), as_given]
+        } else if in_sysroot {
+            vec![rooted(&self.sysroot, Path::new(name)), as_given]
         } else {
-            [near.join(name), as_given]
-                .into_iter()
-                .chain(self.all_dirs().into_iter().map(|dir| dir.join(name)))
-                .collect()
+            vec![as_given]
         };
-        for path in candidates {
-            if self.try_open(&path, state, depth + 1)? {
-                return Ok(());
+        let mut found = false;
+        for path in first {
+            found |= self.try_open(&path, state, depth + 1)?;
+        }
+        if !found && !name.as_bytes().starts_with(b"/") {
+            for dir in self.all_dirs() {
+                found = self.try_open(&dir.join(name), state, depth + 1)?;
+                if found {
+                    break;
+                }
             }
         }
-        Err(missing(name))
+        if found { Ok(()) } else { Err(missing(name)) }
     }
 
     /// Opens a file that a search came upon; false if it is not there or of another machine.
@@ -253,7 +276,9 @@ impl<'a> Link<'a> {
                     self.open(&member, State { opaque: true, ..state }, depth + 1)?;
                 }
             }
-            Content::Text if !state.opaque => self.run_script(path, state, depth + 1)?,
+            Content::Text if !state.opaque => {
+                self.run_script(path, false, State { early: false, ..state }, depth + 1)?
+            }
             Content::Object(machine) => {
                 self.machine.get_or_insert(machine);
             }

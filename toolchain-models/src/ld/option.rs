@@ -34,7 +34,11 @@ pub(crate) enum Effect {
     Format,
     /// The target, and with it the default script and directories.
     Emulation,
-    /// The output may be linked again; nothing is searched for on behalf of shared objects.
+    /// The format of the output.
+    OutputFormat,
+    /// A second output, of the first one's symbols.
+    ImportLibrary,
+    /// The output may be linked again; libraries that follow are no shared ones, and nothing is searched for on behalf of shared objects.
     Relocatable,
     /// Only directories of the command line are searched.
     NoDefaultDirs,
@@ -58,6 +62,8 @@ pub(crate) enum Effect {
     Output,
     /// A map of the output; `-` is standard output.
     Map,
+    /// A map on standard output.
+    PrintMap,
     /// A makefile's rule for the output.
     DependencyFile,
     /// A note that identifies the output; one style is drawn by lot.
@@ -85,9 +91,9 @@ macro_rules! table {
 }
 
 use Effect::{
-    BuildId, DependencyFile, Dynamic, Emulation, Format, JustSymbols, Library, LibraryDir, ListFile, Map,
-    NoDefaultDirs, Output, Plugin, PopState, Probe, Pure, PushState, Reads, Relocatable, RunPath, RunPathLink, Script,
-    Sysroot, Unmodelled,
+    BuildId, DependencyFile, Dynamic, Emulation, Format, ImportLibrary, JustSymbols, Library, LibraryDir, ListFile,
+    Map, NoDefaultDirs, Output, OutputFormat, Plugin, PopState, PrintMap, Probe, Pure, PushState, Reads, Relocatable,
+    RunPath, RunPathLink, Script, Sysroot, Unmodelled,
 };
 
 /// Options with names of two letters and more, sorted bytewise.
@@ -110,11 +116,11 @@ pub(crate) static LONG: &[Opt] = table! {
     ("Trodata-segment", Required, Pure),
     ("Ttext", Required, Pure),
     ("Ttext-segment", Required, Pure),
-    ("Ur", None, Pure),
+    ("Ur", None, Relocatable),
     ("accept-unknown-input-arch", None, Pure),
     ("allow-multiple-definition", None, Pure),
     ("allow-shlib-undefined", None, Pure),
-    ("architecture", Required, Pure),
+    ("architecture", Required, Unmodelled("other names of libraries")),
     ("as-needed", None, Pure),
     ("assert", Required, Pure),
     ("audit", Required, Pure),
@@ -176,7 +182,7 @@ pub(crate) static LONG: &[Opt] = table! {
     ("fuse-ld", Required, Pure),
     ("gc-keep-exported", None, Pure),
     ("gc-sections", None, Pure),
-    ("gpsize", Required, Unmodelled("small data")),
+    ("gpsize", Required, Pure),
     ("hash-size", Required, Pure),
     ("hash-style", Required, Pure),
     ("help", None, Probe(ReasonKind::ProbePrint)),
@@ -189,7 +195,7 @@ pub(crate) static LONG: &[Opt] = table! {
     ("map-whole-files", None, Pure),
     ("max-cache-size", Required, Pure),
     ("mri-script", Required, Unmodelled("reads another language")),
-    ("nmagic", None, Pure),
+    ("nmagic", None, Dynamic(false)),
     ("no-accept-unknown-input-arch", None, Pure),
     ("no-allow-multiple-definition", None, Pure),
     ("no-allow-shlib-undefined", None, Pure),
@@ -227,10 +233,10 @@ pub(crate) static LONG: &[Opt] = table! {
     ("noinhibit-exec", None, Pure),
     ("non_shared", None, Dynamic(false)),
     ("nostdlib", None, NoDefaultDirs),
-    ("oformat", Required, Pure),
-    ("omagic", None, Pure),
+    ("oformat", Required, OutputFormat),
+    ("omagic", None, Dynamic(false)),
     ("orphan-handling", Required, Pure),
-    ("out-implib", Required, Unmodelled("writes an import library")),
+    ("out-implib", Required, ImportLibrary),
     ("output", Required, Output),
     ("package-metadata", Optional, Pure),
     ("pic-executable", None, Pure),
@@ -239,7 +245,7 @@ pub(crate) static LONG: &[Opt] = table! {
     ("plugin-opt", Required, Pure),
     ("pop-state", None, PopState),
     ("print-gc-sections", None, Pure),
-    ("print-map", None, Pure),
+    ("print-map", None, PrintMap),
     ("print-map-discarded", None, Pure),
     ("print-memory-usage", None, Pure),
     ("print-output-format", None, Probe(ReasonKind::ProbePrint)),
@@ -304,14 +310,14 @@ pub(crate) static LONG: &[Opt] = table! {
 pub(crate) static SHORT: &[Opt] = table! {
     ("(", None, Pure),
     (")", None, Pure),
-    ("A", Required, Pure),
+    ("A", Required, Unmodelled("other names of libraries")),
     ("E", None, Pure),
     ("F", Required, Pure),
-    ("G", Required, Unmodelled("small data")),
+    ("G", Required, Pure),
     ("I", Required, Pure),
     ("L", Required, LibraryDir),
-    ("M", None, Pure),
-    ("N", None, Pure),
+    ("M", None, PrintMap),
+    ("N", None, Dynamic(false)),
     ("O", Required, Pure),
     ("P", Required, Pure),
     ("R", Required, JustSymbols),
@@ -331,7 +337,7 @@ pub(crate) static SHORT: &[Opt] = table! {
     ("i", None, Relocatable),
     ("l", Required, Library),
     ("m", Required, Emulation),
-    ("n", None, Pure),
+    ("n", None, Dynamic(false)),
     ("o", Required, Output),
     ("q", None, Pure),
     ("r", None, Relocatable),

@@ -11,22 +11,34 @@ pub(crate) enum Command {
     /// A file, or `-lNAME`, to link.
     Input(OsString),
     /// Another script, read in place.
-    Include(OsString),
+    Include {
+        /// Its name.
+        name: OsString,
+        /// It goes on inside of brackets.
+        inside: bool,
+    },
     /// A directory to search for libraries.
     SearchDir(OsString),
     /// A file named in an output section's description: linked if it is there.
     Mention(OsString),
     /// The format that objects have; a script of another is passed over by a library search.
     OutputFormat(OsString),
-    /// A command whose effect on files is not modelled.
-    Unmodelled(&'static str),
+    /// The name of the output, where the command line gives none.
+    Output(OsString),
+    /// The format of the files that follow.
+    Target(OsString),
 }
 
 /// The commands of a script that name files.
 pub(crate) fn commands(text: &[u8]) -> Vec<Command> {
+    commands_at(text, false)
+}
+
+/// The commands of a script that is included, perhaps inside of another's brackets.
+pub(crate) fn commands_at(text: &[u8], inside: bool) -> Vec<Command> {
     let tokens = tokens(text);
     let mut found = Vec::new();
-    let mut depth = 0usize;
+    let mut depth = usize::from(inside);
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         let opens = tokens.get(at + 1).is_some_and(|next| next.is(b"("));
@@ -35,7 +47,7 @@ pub(crate) fn commands(text: &[u8]) -> Vec<Command> {
             b"}" if !token.quoted => depth = depth.saturating_sub(1),
             b"INCLUDE" if !token.quoted => {
                 if let Some(file) = tokens.get(at + 1) {
-                    found.push(Command::Include(file.os()));
+                    found.push(Command::Include { name: file.os(), inside: depth > 0 });
                     at += 1;
                 }
             }
@@ -45,12 +57,14 @@ pub(crate) fn commands(text: &[u8]) -> Vec<Command> {
                 at = end;
             }
             b"SEARCH_DIR" if opens => found.extend(tokens.get(at + 2).map(|dir| Command::SearchDir(dir.os()))),
-            b"OUTPUT_FORMAT" if opens => found.extend(tokens.get(at + 2).map(|name| Command::OutputFormat(name.os()))),
-            b"OUTPUT" if depth == 0 && opens => found.push(Command::Unmodelled("OUTPUT")),
-            b"TARGET" if depth == 0 && opens => found.push(Command::Unmodelled("TARGET")),
-            name if depth > 0 && opens && is_file_name(name) => {
-                found.push(Command::Mention(OsStr::from_bytes(name).to_owned()))
+            b"OUTPUT_FORMAT" if opens => {
+                let end = closing(&tokens, at + 1);
+                let names = tokens[at + 2..end].iter().filter(|token| !token.is(b","));
+                found.extend(names.map(|name| Command::OutputFormat(name.os())));
             }
+            b"OUTPUT" if depth == 0 && opens => found.extend(tokens.get(at + 2).map(|name| Command::Output(name.os()))),
+            b"TARGET" if depth == 0 && opens => found.extend(tokens.get(at + 2).map(|name| Command::Target(name.os()))),
+            name if depth > 0 && may_be_file(name) => found.push(Command::Mention(OsStr::from_bytes(name).to_owned())),
             _ => {}
         }
         at += 1;
@@ -91,11 +105,48 @@ fn closing(tokens: &[Token<'_>], open: usize) -> usize {
     tokens.len()
 }
 
-/// Whether a name before `(` inside `SECTIONS` may be a file's: keywords and section names are not.
-fn is_file_name(name: &[u8]) -> bool {
-    let has_wildcard = name.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['));
-    let has_suffix = [&b".o"[..], b".a", b".so", b".obj", b".lo"].iter().any(|suffix| name.ends_with(suffix));
-    has_suffix && !has_wildcard && !name.starts_with(b".")
+/// Words that name no file wherever they stand.
+const KEYWORDS: [&[u8]; 30] = [
+    b"ABSOLUTE",
+    b"ADDR",
+    b"ALIGN",
+    b"ASSERT",
+    b"AT",
+    b"BYTE",
+    b"COMMON",
+    b"CONSTANT",
+    b"CONSTRUCTORS",
+    b"DEFINED",
+    b"EXCLUDE_FILE",
+    b"FILL",
+    b"HIDDEN",
+    b"INPUT_SECTION_FLAGS",
+    b"KEEP",
+    b"LENGTH",
+    b"LOADADDR",
+    b"LONG",
+    b"MAX",
+    b"MIN",
+    b"ORIGIN",
+    b"PROVIDE",
+    b"PROVIDE_HIDDEN",
+    b"QUAD",
+    b"SHORT",
+    b"SIZEOF",
+    b"SORT",
+    b"SORT_BY_NAME",
+    b"SORT_NONE",
+    b"SUBALIGN",
+];
+
+/// Whether a word inside `SECTIONS` may be a file's name, which the linker opens: names of sections, numbers and operators are
+/// not, nor patterns, nor what says in which archive a member is looked for.
+fn may_be_file(name: &[u8]) -> bool {
+    let is_odd = |byte: &u8| matches!(byte, b'*' | b'?' | b'[' | b':' | b'=' | b'<' | b'>' | b'&' | b'|' | b'!' | b'~');
+    let has_letter = name.iter().any(u8::is_ascii_alphabetic);
+    let has_suffix = [&b".o"[..], b".a", b".so"].iter().any(|suffix| name.ends_with(suffix));
+    let is_section = name.starts_with(b".") && !name.contains(&b'/') && !has_suffix;
+    has_letter && !is_section && !name.iter().any(is_odd) && !KEYWORDS.contains(&name)
 }
 
 struct Token<'a> {
@@ -171,9 +222,36 @@ mod tests {
             commands(text),
             [
                 Command::SearchDir("/x".into()),
-                Command::Include("other.ld".into()),
+                Command::Include { name: "other.ld".into(), inside: false },
                 Command::Mention("crt0.o".into()),
                 Command::Mention("foo/bar.o".into()),
+            ]
+        );
+        let text = b"SECTIONS { .text 0x10 : { lib.a:x.o(.text) plain(.text) \"quoted\"(.text) start = .; ASSERT(. > 1, \"no\") } >ram }";
+        let mentions: Vec<_> =
+            commands(text).into_iter().filter(|found| matches!(found, Command::Mention(_))).collect();
+        assert_eq!(mentions, ["0x10", "plain", "quoted", "start", "no"].map(|name| Command::Mention(name.into())));
+    }
+
+    #[test]
+    fn what_is_included_goes_on_where_it_stands() {
+        let include = |inside| Command::Include { name: "x.ld".into(), inside };
+        assert_eq!(commands(b"INCLUDE x.ld SECTIONS { .text : { INCLUDE x.ld } }"), [include(false), include(true)]);
+        assert_eq!(commands_at(b"one.o(.text)", true), [Command::Mention("one.o".into())]);
+        assert_eq!(commands_at(b"one.o(.text)", false), []);
+    }
+
+    #[test]
+    fn output_and_formats() {
+        let text = b"OUTPUT(here) TARGET(binary) OUTPUT_FORMAT(\"elf64-x86-64\", elf64-big, elf64-little)";
+        assert_eq!(
+            commands(text),
+            [
+                Command::Output("here".into()),
+                Command::Target("binary".into()),
+                Command::OutputFormat("elf64-x86-64".into()),
+                Command::OutputFormat("elf64-big".into()),
+                Command::OutputFormat("elf64-little".into()),
             ]
         );
     }
