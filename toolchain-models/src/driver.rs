@@ -3,17 +3,20 @@
 //! Knows no command's options; what the driver would do with its own it does not guess.
 
 mod assemble;
+mod beside;
 mod builder;
 mod compile;
 mod environment;
+pub(crate) mod inventory;
 mod link;
 pub(crate) mod locale;
-mod option;
+pub(crate) mod option;
 mod plan;
 pub(crate) use plan::find_program;
 mod predefined;
 pub(crate) mod response;
 mod scanned;
+mod split;
 mod template;
 
 use std::ffi::OsStr;
@@ -30,7 +33,7 @@ use builder::Builder;
 pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Result<Inference, Reason> {
     environment::check(req)?;
     let response::Expanded { args, files } = response::expand(req.args(), &req.cwd, world)?;
-    let parsed = option::parse(&args)?;
+    let parsed = option::parse(&args, &|arg| inventory::has(req, world, arg))?;
     if parsed.operands.is_empty() {
         return Err(Reason::new(ReasonKind::Usage, "no input"));
     }
@@ -68,9 +71,10 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
                 if look(world, &exe.with_file_name("specs"))? {
                     return Err(Reason::new(ReasonKind::Plan, "a specs file beside the compiler"));
                 }
-                inline = compile::add(&mut builder, headers, &exe, &command.argv)?;
+                inline.extend(compile::add(&mut builder, headers, &exe, &command.argv)?);
             }
             b"as" => assemble::add(&mut builder, headers, &exe, &command.argv, std::mem::take(&mut inline))?,
+            b"objcopy" => split::add(&mut builder, &exe, &command.argv)?,
             b"collect2" => link::add(&mut builder, &exe, command, &plan)?,
             other => return Err(Reason::new(ReasonKind::Language, String::from_utf8_lossy(other))),
         }

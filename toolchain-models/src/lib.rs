@@ -10,6 +10,7 @@ mod driver;
 mod ld;
 mod memory;
 mod models;
+pub mod options;
 mod probe;
 mod request;
 mod scan;

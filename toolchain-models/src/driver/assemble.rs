@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use gg_thunk::Writes;
 
-use super::builder::{Builder, is_temporary};
+use super::builder::Builder;
 use super::compile::AssemblerNames;
 use crate::scan::{Chain, Flavour, Headers, Walk};
 use crate::verdict::{Holds, Input, Reason, ReasonKind};
@@ -156,9 +156,11 @@ pub(crate) fn add(
     }
     let mut seen = BTreeSet::new();
     let mut pending = inline;
+    // What a user's own assembler source makes may be meant for a plugin.
+    let own = args.inputs.iter().any(|input| !builder.is_made(input));
     for input in &args.inputs {
         builder.input(input)?;
-        if !is_temporary(input) {
+        if !builder.is_made(input) {
             pending.extend(names_in(builder, headers, Path::new(input))?);
         }
     }
@@ -184,8 +186,7 @@ pub(crate) fn add(
             }
         }
     }
-    // What a user's own assembler source makes may be meant for a plugin.
-    let holds = if args.inputs.iter().all(|input| is_temporary(input)) { Holds::Object } else { Holds::Binary };
+    let holds = if own { Holds::Binary } else { Holds::Object };
     builder.output(&args.output, Writes::Replace, holds)
 }
 

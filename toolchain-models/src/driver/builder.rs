@@ -69,7 +69,7 @@ impl<'a> Builder<'a> {
 
     /// A file that a command names as its input: it must be there.
     pub(crate) fn input(&mut self, path: &OsStr) -> Result<(), Reason> {
-        if is_temporary(path) {
+        if self.is_made(path) {
             return Ok(());
         }
         self.world.purpose(&|| format!("{}, an input of a step", path.display()));
@@ -84,8 +84,26 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Whether an earlier command makes the file.
+    pub(crate) fn is_made(&self, path: &OsStr) -> bool {
+        let made = || {
+            let path = self.absolute(path);
+            self.outputs.iter().any(|output| output.path == path)
+        };
+        is_temporary(path) || made()
+    }
+
     /// A file that a command writes, unless it is a temporary one.
     pub(crate) fn output(&mut self, path: &OsStr, writes: Writes, holds: Holds) -> Result<(), Reason> {
+        self.written(path, writes, holds, false)
+    }
+
+    /// A file that a command may write.
+    pub(crate) fn optional_output(&mut self, path: &OsStr, writes: Writes, holds: Holds) -> Result<(), Reason> {
+        self.written(path, writes, holds, true)
+    }
+
+    fn written(&mut self, path: &OsStr, writes: Writes, holds: Holds, optional: bool) -> Result<(), Reason> {
         if is_temporary(path) {
             return Ok(());
         }
@@ -94,7 +112,7 @@ impl<'a> Builder<'a> {
         let known = self.outputs.iter().any(|output| output.path == path);
         if !known {
             let tag = format!("out{}", self.outputs.len());
-            self.outputs.push(OutputSpec { tag, path, optional: false, writes, holds });
+            self.outputs.push(OutputSpec { tag, path, optional, writes, holds });
         }
         Ok(())
     }

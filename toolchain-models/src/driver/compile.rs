@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 
 use gg_thunk::Writes;
 
+use super::beside::Beside;
 use super::builder::Builder;
-use super::option::{self, Effect};
+use super::inventory;
+use super::option::{self, Effect, Inventory};
 use super::scanned::{self, Preprocessing, Scanned};
 use crate::derive::{derive, key_of};
 use crate::scan::{Chain, Flavour, Headers, Reached, Walk};
@@ -32,6 +34,7 @@ const VALUED: &[&str] = &[
     "-MQ",
     "-MT",
     "-U",
+    "-aux-info",
     "-auxbase",
     "-auxbase-strip",
     "-dumpbase",
@@ -87,6 +90,7 @@ pub(super) struct Arguments {
     /// `-trigraphs`.
     pub(super) trigraphs: bool,
     pub(super) preprocessing: Preprocessing,
+    beside: Beside,
 }
 
 impl Arguments {
@@ -115,7 +119,7 @@ impl Arguments {
     }
 }
 
-fn parse(args: &[OsString]) -> Result<Arguments, Reason> {
+fn parse(args: &[OsString], inventory: Inventory<'_>) -> Result<Arguments, Reason> {
     let mut parsed = Arguments::default();
     let mut named_depfile = None;
     let mut rest = args.iter();
@@ -142,15 +146,16 @@ fn parse(args: &[OsString]) -> Result<Arguments, Reason> {
         } else if let Some(name) = joined() {
             (name, OsStr::from_bytes(&bytes[name.len()..]).to_owned(), vec![arg.clone()])
         } else {
-            flag(arg, &mut parsed)?;
+            flag(arg, inventory, &mut parsed)?;
             continue;
         };
         parsed.preprocessing.valued(name, &value);
+        parsed.beside.valued(name, &value);
         match name {
             "-o" => parsed.output = Some(value),
             "-MF" => named_depfile = Some(value),
             "-MD" | "-MMD" => parsed.depfile = Some(value),
-            "-MQ" | "-MT" => {}
+            "-MQ" | "-MT" | "-aux-info" | "-dumpbase" | "-dumpbase-ext" | "-dumpdir" => {}
             _ => {
                 if matches!(name, "-include" | "-imacros") {
                     parsed.forced.push(value);
@@ -169,7 +174,11 @@ fn parse(args: &[OsString]) -> Result<Arguments, Reason> {
     Ok(parsed)
 }
 
-fn flag(arg: &OsString, parsed: &mut Arguments) -> Result<(), Reason> {
+fn flag(arg: &OsString, inventory: Inventory<'_>, parsed: &mut Arguments) -> Result<(), Reason> {
+    parsed.beside.flag(arg);
+    if option::find(arg.as_bytes()).is_some_and(|opt| opt.effect == Effect::Beside) {
+        return Ok(());
+    }
     parsed.preprocessing.flag(arg);
     match arg.as_bytes() {
         b"-E" => parsed.preprocesses_only = true,
@@ -181,12 +190,10 @@ fn flag(arg: &OsString, parsed: &mut Arguments) -> Result<(), Reason> {
             parsed.search.push(arg.clone());
             parsed.asking.push(arg.clone());
         }
-        b"-quiet" | b"-version" | b"-fworking-directory" => parsed.asking.push(arg.clone()),
+        b"-quiet" | b"-version" | b"-fworking-directory" | b"-fpch-preprocess" => parsed.asking.push(arg.clone()),
         bytes if bytes.starts_with(b"--output-pch") => return Err(Reason::new(ReasonKind::Pch, arg.to_string_lossy())),
         bytes => {
-            let known =
-                option::find(bytes).ok_or_else(|| Reason::new(ReasonKind::UnknownOption, arg.to_string_lossy()))?;
-            if let Effect::Unmodelled(kind) | Effect::Asks(kind) = known.effect {
+            if let Effect::Asks(kind) = option::covered(arg, inventory)?.effect {
                 return Err(Reason::new(kind, arg.to_string_lossy()));
             }
             parsed.trigraphs |= bytes == b"-trigraphs";
@@ -211,12 +218,16 @@ pub(crate) fn add(
     exe: &Path,
     argv: &[OsString],
 ) -> Result<AssemblerNames, Reason> {
-    let args = parse(argv.get(1..).unwrap_or_default())?;
+    let inventory = |arg: &[u8]| inventory::has(builder.req, builder.world, arg);
+    let args = parse(argv.get(1..).unwrap_or_default(), &inventory)?;
     let main = args.main.clone().ok_or_else(|| Reason::new(ReasonKind::Stdin, "no input"))?;
     builder.step(exe, argv)?;
     builder.input(&main)?;
     let mut depfile_bytes = None;
-    let reached = if args.preprocessed {
+    let reached = if args.preprocessed && builder.is_made(&main) {
+        // What it includes and what it says to the assembler was found in the step that made it.
+        Reached::default()
+    } else if args.preprocessed {
         // Nothing is included, but the rest still counts.
         let chain = Chain::default();
         // In what is preprocessed trigraphs have been replaced.
@@ -257,6 +268,9 @@ pub(crate) fn add(
             return Err(Reason::new(ReasonKind::PreprocessToStdout, main.to_string_lossy()));
         }
         None => return Err(Reason::new(ReasonKind::Plan, "cc1 without an output")),
+    }
+    if !args.preprocesses_only && !args.dependencies_only {
+        args.beside.add(builder)?;
     }
     if let Some(depfile) = &args.depfile {
         if depfile == "-" {
@@ -458,7 +472,7 @@ mod tests {
             .split(' ')
             .map(OsString::from)
             .collect();
-        let parsed = parse(&args).unwrap();
+        let parsed = parse(&args, &|arg| Ok(inventory::keeps(arg))).unwrap();
         assert_eq!(parsed.main.unwrap(), "a.c");
         assert_eq!(parsed.depfile.unwrap(), "b.d");
         assert_eq!(parsed.forced, ["f.h"]);

@@ -26,7 +26,8 @@ pub(crate) fn add(builder: &mut Builder<'_>, exe: &Path, command: &Command, plan
     }
     let linker = find_linker(builder, plan, &command.argv)?;
     builder.tool(&linker)?;
-    let args: Vec<OsString> = command.argv[1..].iter().filter(|arg| !is_own(arg)).cloned().collect();
+    let own = |arg: &&OsString| is_own(arg) || builder.is_made(arg);
+    let args: Vec<OsString> = command.argv[1..].iter().filter(|arg| !own(arg)).cloned().collect();
     for pair in args.windows(2).filter(|pair| pair[0] == "-plugin") {
         builder.tool(Path::new(&pair[1]))?;
     }

@@ -52,7 +52,9 @@ pub(crate) fn check(args: &[OsString]) -> Result<(), Reason> {
 pub(crate) fn ask(req: &Request, args: &[OsString], world: &dyn World) -> Result<Plan, Reason> {
     check(args)?;
     let mut argv = vec![req.argv.first().cloned().unwrap_or_else(|| req.tool.clone())];
-    argv.extend(args.iter().filter(|arg| *arg != "-pipe").cloned());
+    // With -save-temps the driver says that it ignores -pipe.
+    let keeps = args.iter().any(|arg| arg.as_bytes().starts_with(b"-save-temps"));
+    argv.extend(args.iter().filter(|arg| *arg != "-pipe" || keeps).cloned());
     argv.push("-###".into());
     let mut env: Vec<_> =
         req.env.iter().filter(|(key, _)| !(key == "LC_ALL" || key == "LANGUAGE" || key == "TMPDIR")).cloned().collect();

@@ -55,7 +55,6 @@ const OTHERWISE: &[&str] = &[
     "-fmodule",
     "-fno-dollars-in-identifiers",
     "-fno-extended-identifiers",
-    "-fpch-preprocess",
     "-remap",
     "-traditional",
 ];
@@ -77,7 +76,7 @@ impl Preprocessing {
             b"-fno-canonical-system-headers" => self.as_found = true,
             b"-fcanonical-system-headers" => self.as_found = false,
             b"-C" | b"-CC" => self.unclear = true,
-            b"-P" | b"-H" | b"-M" | b"-E" | b"-quiet" | b"-version" | b"-fworking-directory" => {}
+            b"-P" | b"-H" | b"-M" | b"-E" | b"-quiet" | b"-version" | b"-fworking-directory" | b"-fpch-preprocess" => {}
             b"-dD" | b"-dI" | b"-dM" | b"-dN" | b"-dU" => {}
             _ if bytes.starts_with(b"-fmacro-prefix-map=") || bytes.starts_with(b"-ffile-prefix-map=") => {
                 self.maps_prefixes = true;

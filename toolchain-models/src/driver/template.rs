@@ -32,9 +32,19 @@ const VALUES: &[&str] = &["-I", "-MF", "-MQ", "-MT", "-idirafter", "-imacros", "
 /// The same, handed through.
 const PASSED_ON: &[&[u8]] = &[b"-Wp,-MD,", b"-Wp,-MF,", b"-Wp,-MMD,", b"-Wp,-MQ,", b"-Wp,-MT,"];
 
-/// Arguments that make the answer depend on more than the toolchain and the flags: directories, the processor.
-const REFUSED: &[&str] =
-    &["-B", "-E", "-M", "-MM", "--sysroot", "--sysroot=", "-Xpreprocessor", "-no-canonical-prefixes"];
+/// Arguments that make the answer depend on more than the toolchain and the flags: directories, files, the processor.
+const REFUSED: &[&str] = &[
+    "-B",
+    "-E",
+    "-M",
+    "-MM",
+    "--sysroot",
+    "--sysroot=",
+    "-Xpreprocessor",
+    "-no-canonical-prefixes",
+    "-save-temps",
+    "-save-temps=",
+];
 
 /// What of the environment the driver's plan depends on.
 const VARIABLES: &[&str] = &[
