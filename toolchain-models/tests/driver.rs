@@ -213,3 +213,26 @@ fn a_driver_that_warns_itself_runs_natively() {
     bench.agrees("gcc -c second.c");
     assert_eq!(bench.reason("gcc -c main.c second.o"), "plan");
 }
+
+/// A compiler with options that the kept inventory has not: gcc, told of two of them by a script.
+#[test]
+fn a_compiler_never_seen_is_asked_for_its_options() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = bench();
+    let script = "#!/bin/sh\nfor arg; do\n  shift\n  case $arg in\n  --help=optimizers) echo '  -fnovelty    Improve code.'\n    echo '  -fnovel-log  Write a log file.' ;;\n  -fnovelty) ;;\n  *) set -- \"$@\" \"$arg\" ;;\n  esac\ndone\nexec /usr/bin/gcc \"$@\"\n";
+    bench.write("bin/gcc", script);
+    let gcc = bench.cwd.join("bin/gcc");
+    std::fs::set_permissions(&gcc, std::fs::Permissions::from_mode(0o755)).expect("make the script executable");
+    let gcc = gcc.display();
+    let asked = || {
+        let runs = bench.world.runs.borrow();
+        runs.iter().filter(|run| run.iter().any(|word| word == "--help=optimizers")).count()
+    };
+    bench.agrees(&format!("{gcc} -O2 -fno-common -c second.c"));
+    assert_eq!(asked(), 0);
+    assert_eq!(bench.reason(&format!("{gcc} -fnovelty -c main.c")), "a thunk");
+    assert_ne!(asked(), 0);
+    assert_eq!(bench.reason(&format!("{gcc} -fno-novelty -c main.c")), "usage");
+    assert_eq!(bench.reason(&format!("{gcc} -fnovel-log -c main.c")), "unknown-option");
+    assert_eq!(bench.reason(&format!("{gcc} -fmystery -c main.c")), "unknown-option");
+}

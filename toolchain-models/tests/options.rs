@@ -25,6 +25,16 @@ fn all_agree(commands: impl Iterator<Item = String>, thunks: usize) {
 }
 
 #[test]
+fn a_trace_tells_what_is_read() {
+    let trials = Trials::new(samples::FILES);
+    let read = trials.reads("gcc -include inc/a.h -save-temps=obj -c main.c -o obj/main.o");
+    for file in ["main.c", "a.h", "inc/a.h"] {
+        assert!(read.contains(&trials.bench.cwd.join(file)), "{file}: {read:?}");
+    }
+    assert!(read.iter().any(|file| file.ends_with("cc1")), "{read:?}");
+}
+
+#[test]
 fn samples_are_of_the_table() {
     assert_eq!(samples::superfluous(options::overlay()), Vec::<&str>::new());
 }

@@ -51,8 +51,25 @@ pub(crate) struct Opt {
 }
 
 /// Options whose value changes from file to file and not the way in which a command works.
-const PER_FILE: &[&str] =
-    &["-D", "-I", "-L", "-MF", "-MQ", "-MT", "-U", "-idirafter", "-imacros", "-include", "-iquote", "-isystem", "-o"];
+const PER_FILE: &[&str] = &[
+    "-D",
+    "-I",
+    "-L",
+    "-MF",
+    "-MQ",
+    "-MT",
+    "-U",
+    "-aux-info",
+    "-dumpbase",
+    "-dumpdir",
+    "-fprofile-note=",
+    "-idirafter",
+    "-imacros",
+    "-include",
+    "-iquote",
+    "-isystem",
+    "-o",
+];
 
 /// What the arguments hold besides options.
 #[derive(Default, PartialEq, Eq, Debug)]

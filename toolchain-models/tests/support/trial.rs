@@ -1,12 +1,14 @@
 //! One command with the real tool, traced, and through the model: whether the footprint holds all that was read, and whether
 //! status, messages and outputs are the same.
 
+#![allow(dead_code, reason = "each user takes a part")]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use gg_models::{Inference, Input, Verdict};
 
@@ -54,21 +56,7 @@ impl Trials {
     }
 
     fn compare(&self, command: &str, inference: &Inference, sealed: &Sealed) -> Outcome {
-        let log = tempfile(&self.bench);
-        let request = self.bench.request(command);
-        let native = Command::new("strace")
-            .args(["-f", "-qq", "--seccomp-bpf", "-e", "trace=execve,open,openat", "-s", "4096", "-o"])
-            .arg(&log)
-            .arg(&request.exe)
-            .args(request.args())
-            .env_clear()
-            .envs(self.bench.env.iter().cloned())
-            .current_dir(&self.bench.cwd)
-            .stdin(Stdio::null())
-            .output()
-            .expect("run strace");
-        let trace = fs::read(&log).expect("the trace");
-        fs::remove_file(&log).expect("remove the trace");
+        let (native, trace) = self.traced(command);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if (native.status.code() == Some(0)) != (sealed.status == Some(0)) {
             let said = text(&sealed.stderr);
@@ -118,6 +106,33 @@ impl Trials {
             Some(path) => Outcome::Wrong(format!("reads {}", path.display())),
             None => Outcome::Same,
         }
+    }
+
+    /// The command natively, and what it did to files.
+    fn traced(&self, command: &str) -> (Output, Vec<u8>) {
+        let log = tempfile(&self.bench);
+        let request = self.bench.request(command);
+        let native = Command::new("strace")
+            .args(["-f", "-qq", "--seccomp-bpf", "-e", "trace=execve,open,openat", "-s", "4096", "-o"])
+            .arg(&log)
+            .arg(&request.exe)
+            .args(request.args())
+            .env_clear()
+            .envs(self.bench.env.iter().cloned())
+            .current_dir(&self.bench.cwd)
+            .stdin(Stdio::null())
+            .output()
+            .expect("run strace");
+        let trace = fs::read(&log).expect("the trace");
+        fs::remove_file(&log).expect("remove the trace");
+        (native, trace)
+    }
+
+    /// The files that the command's tools read, natively.
+    pub fn reads(&self, command: &str) -> BTreeSet<PathBuf> {
+        let (_, trace) = self.traced(command);
+        self.put_back();
+        read(&trace, &self.bench.cwd)
     }
 
     /// Whether two native runs make different files: then the thunk's is one of many.
