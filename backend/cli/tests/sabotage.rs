@@ -259,3 +259,16 @@ fn a_library_that_is_found_before_another() {
         sound: None,
     });
 }
+
+/// The notes and the object hold the time of the run: two native runs differ in them, and so does the thunk.
+#[test]
+fn what_differs_from_run_to_run_is_no_difference() {
+    let project = Tree::new().file("a.c", "int main(void) { return 0; }\n").file("hidden.h", "");
+    let bench = Sabotaged::new(&project, &[], "hidden.h");
+    let reply = bench.call(&bench.request("gcc --coverage -c a.c -o a.o", "all"));
+    assert_eq!(reply, done());
+    let stats = bench.stats();
+    assert_eq!((stats.audited, stats.model_misses.len()), (1, 0), "{stats:?}");
+    let audited = bench.session.audit(&bench.request("gcc --coverage -O1 -c a.c", "all")).unwrap();
+    assert_eq!(audited.finding.to_string(), "");
+}

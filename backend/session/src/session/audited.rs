@@ -9,11 +9,11 @@ use std::path::PathBuf;
 
 use gg_force::{Outcome, trace};
 use gg_protocol::{Reply, Request};
-use gg_thunk::Thunk;
+use gg_thunk::{Thunk, ValueName};
 
 use super::known::{Known, real_env};
 use super::{MOST_MESSAGES, Session, Stop, native, one_file};
-use crate::audit::{self, Finding, ThunkEnd};
+use crate::audit::{self, Difference, Finding, ThunkEnd};
 use crate::journal::Line;
 use crate::{SessionError, sys};
 
@@ -47,13 +47,17 @@ impl Session {
             }
         };
         let before = audit::Before::look(&known.thunk);
-        let trace = match self.trace(request, None, &known) {
+        let mut trace = match self.trace(request, None, &known) {
             Ok(trace) => trace,
             Err(stop) => {
                 return Ok(Audited { native: Some(stop.to_string()), finding: Finding::default(), trace: None });
             }
         };
-        let finding = audit::compare(&self.contents.store, &known.thunk, &end, &trace, &known.request.exe, &before)?;
+        let mut finding =
+            audit::compare(&self.contents.store, &known.thunk, &end, &trace, &known.request.exe, &before)?;
+        if let Err(stop) = self.forgive_chance(request, None, &known, &mut finding, &mut trace) {
+            return Ok(Audited { native: Some(stop.to_string()), finding: Finding::default(), trace: None });
+        }
         if !finding.differences.is_empty() {
             self.disable(&known.shape, &finding.to_string(), &String::from_utf8_lossy(&request.tool));
         }
@@ -76,20 +80,35 @@ impl Session {
         }
         self.before_native(request, Some(&known.thunk), "audit").map_err(Stop::Late)?;
         let before = audit::Before::look(&known.thunk);
-        let traced = self.trace(request, caller, known);
-        if caller.is_some_and(sys::is_hung_up) {
+        let mut traced = self.trace(request, caller, known);
+        let mut compared = None;
+        if let Ok(trace) = &mut traced
+            && !caller.is_some_and(sys::is_hung_up)
+        {
+            let mut finding =
+                audit::compare(&self.contents.store, &known.thunk, end, trace, &known.request.exe, &before);
+            if let Ok(finding) = &mut finding
+                && repeatable
+                && let Err(stop) = self.forgive_chance(request, caller, known, finding, trace)
+            {
+                traced = Err(stop);
+            }
+            compared = Some(finding);
+        }
+        let compared = compared.filter(|_| !caller.is_some_and(sys::is_hung_up));
+        let Some(compared) = compared else {
             // The run was cut short, or make has removed what it made: nothing can be held against that.
             if !traced.is_ok_and(|trace| trace.exit.success()) {
                 before.remove_changed();
             }
             return Err(native("cancelled", ""));
-        }
+        };
         let trace = traced?;
         line.audited = true;
         line.thunk = matches!(end, ThunkEnd::Done(_));
         line.native = (!line.thunk).then(|| "thunk-failed".to_owned());
         let tool = String::from_utf8_lossy(&request.tool).into_owned();
-        match audit::compare(&self.contents.store, &known.thunk, end, &trace, &known.request.exe, &before) {
+        match compared {
             Ok(finding) if !finding.differences.is_empty() => match self.says_nothing(&known.key, &known.thunk) {
                 None => self.disable(&known.shape, &finding.to_string(), &tool),
                 Some(why) => line.detail = Some(format!("the audit says nothing: {why}")),
@@ -120,6 +139,37 @@ impl Session {
                 Ok(Reply::Done { status: 128 + signal, stdout: trace.stdout, stderr: trace.stderr })
             }
         }
+    }
+
+    /// Takes out of a finding the outputs that the tool makes another way each time, as where they hold the time or an
+    /// address: the thunk's are from one run of it, as good as any. The tool is run once more to learn that.
+    fn forgive_chance(
+        &self,
+        request: &Request,
+        caller: Option<&UnixStream>,
+        known: &Known,
+        finding: &mut Finding,
+        trace: &mut trace::Trace,
+    ) -> Result<(), Stop> {
+        let made = |path: &PathBuf| std::fs::read(path).ok().map(|bytes| ValueName::of(&bytes));
+        let bytes = |difference: &Difference| match difference {
+            Difference::Bytes(path) => Some((path.clone(), made(path))),
+            _ => None,
+        };
+        let differing: Vec<_> = finding.differences.iter().filter_map(bytes).collect();
+        if differing.is_empty() {
+            return Ok(());
+        }
+        let again = self.trace(request, caller, known)?;
+        if again.exit == trace.exit {
+            for (path, first) in differing {
+                if made(&path) != first {
+                    finding.differences.remove(&Difference::Bytes(path));
+                }
+            }
+        }
+        *trace = again;
+        Ok(())
     }
 
     /// Whether a file that the thunk writes is one that it reads: then it cannot be run twice.
