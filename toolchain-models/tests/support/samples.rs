@@ -51,7 +51,7 @@ const SPELLED: &[(&str, &[&str])] = &[
     ("-e", &["-emain", "-e main"]),
     ("-f", &["-fPIC", "-fno-common", "-fopenmp", "-fsyntax-only", "-fpreprocessed", "-fdirectives-only", "-fanalyzer"]),
     ("-fada-", &["-fada-spec-parent=x"]),
-    ("-fauto-profile=", &["-fauto-profile=nowhere"]),
+    ("-fauto-profile=", &["-fauto-profile=nowhere", "-fauto-profile=inc/a.h"]),
     ("-fbranch-probabilities", &["-fbranch-probabilities", "-fbranch-probabilities -fprofile-dir=inc"]),
     ("-fcallgraph-info=", &["-fcallgraph-info=su,da", "-fcallgraph-info=su -fstack-usage"]),
     ("-fdisable-", &["-fdisable-tree-vrp1"]),

@@ -169,6 +169,8 @@ pub(crate) static DRIVER: &[Opt] = table! {
     "-fwide-exec-charset=" Joined NO;
     "-fwpa" Joined LTO;
     "-g" Joined Family;
+    "-gbtf" Flag NO;
+    "-gctf" Joined NO;
     "-gsplit-dwarf" Flag Planned;
     "-idirafter" JoinedOrSeparate Planned;
     "-imacros" JoinedOrSeparate Planned;
