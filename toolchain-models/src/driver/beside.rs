@@ -127,6 +127,7 @@ impl Beside {
     fn counts(&self, builder: &mut Builder<'_>) -> Result<(), Reason> {
         let pwd = builder.env.get(&b"PWD"[..]).cloned().unwrap_or_default();
         let path = builder.absolute(self.counts_file(&pwd)?);
+        builder.world.purpose(&|| "the counts of an earlier run".to_owned());
         let kind = builder.stat(&path)?.map(|stat| stat.kind);
         match kind {
             None => Ok(()),
