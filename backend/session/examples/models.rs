@@ -1,0 +1,147 @@
+//! Measures what a session takes to make a thunk of a call: `models SHIM EVERY` reads lines `DIRECTORY<tab>COMMAND`
+//! (compilations, words as in the shell), describes all of them, and then each EVERYth once more with a source that has changed meanwhile, so that
+//! nothing answers it but the model: what is known then is headers, plans, tools and contents. Prints lines
+//! `name<tab>seconds of processor time<tab>inputs<tab>units`.
+//!
+//! `shim` is the process of a shim itself, of a call that a session in the background answers from the memo.
+//!
+//! The sources are changed: a newline is appended.
+
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io::{BufRead, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use gg_protocol::{Request, gg_dir};
+use gg_session::Opening;
+use gg_store::LocalStore;
+use gg_thunk::{Node, TreeName};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+struct Unit {
+    request: Request,
+    source: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1);
+    let shim = PathBuf::from(args.next().ok_or("the shim?")?).canonicalize()?;
+    let every: usize = args.next().ok_or("every how-manieth?")?.parse()?;
+    let units = units(&shim)?;
+    let gg_dir = gg_dir(&std::env::current_dir()?, |name| std::env::var_os(name))?;
+    let program = shim.with_file_name("gg");
+    let session = Opening { gg_dir: gg_dir.clone(), program, jobs: Some(1), lazy: None }.session()?;
+
+    let begun = own_time()?;
+    let mut thunks = 0;
+    for unit in &units {
+        thunks += usize::from(session.describe(&unit.request).is_ok());
+    }
+    println!("shim\t{:.6}", shim_time(&shim)?);
+    println!("all anew\t{:.6}\t{thunks}", own_time()? - begun);
+
+    let store = LocalStore::open(&gg_dir)?;
+    let mut samples = Vec::new();
+    for unit in units.iter().step_by(every) {
+        let Some(source) = &unit.source else { continue };
+        OpenOptions::new().append(true).open(source)?.write_all(b"\n")?;
+        let begun = own_time()?;
+        let described = session.describe(&unit.request);
+        let seconds = own_time()? - begun;
+        if let Ok(described) = described {
+            samples.push((files(&store, &described.thunk.root)?, seconds));
+        }
+    }
+    for (name, from, to) in [
+        ("to 200", 0, 200),
+        ("to 300", 200, 300),
+        ("to 500", 300, 500),
+        ("to 1000", 500, 1000),
+        ("more", 1000, usize::MAX),
+    ] {
+        let within: Vec<&(usize, f64)> = samples.iter().filter(|(inputs, _)| (from..to).contains(inputs)).collect();
+        if within.is_empty() {
+            continue;
+        }
+        let count = within.len() as f64;
+        let seconds = within.iter().map(|(_, seconds)| seconds).sum::<f64>() / count;
+        let inputs = within.iter().map(|(inputs, _)| *inputs as f64).sum::<f64>() / count;
+        println!("{name}\t{seconds:.6}\t{inputs:.0}\t{}", within.len());
+    }
+    Ok(())
+}
+
+fn units(shim: &Path) -> Result<Vec<Unit>> {
+    let mut units = Vec::new();
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let (dir, command) = line.split_once('\t').ok_or("a directory and a command?")?;
+        let dir = Path::new(dir).canonicalize()?;
+        let words = shlex::split(command).ok_or("a command?")?;
+        let argv: Vec<Vec<u8>> = words.into_iter().map(String::into_bytes).collect();
+        let tool = argv.first().ok_or("a command?")?.clone();
+        let mut request = Request::of_this_process(tool, argv, shim.as_os_str().to_owned())?;
+        let stat = std::fs::metadata(&dir)?;
+        request.cwd_id = (stat.dev(), stat.ino());
+        request.cwd = dir.as_os_str().as_bytes().to_vec();
+        let is_source = |word: &&Vec<u8>| [&b".c"[..], b".cc", b".cpp"].iter().any(|suffix| word.ends_with(suffix));
+        let paths = request.argv.iter().skip(1).filter(is_source).map(|word| dir.join(OsStr::from_bytes(word)));
+        let source = paths.filter(|path| path.is_file()).last();
+        units.push(Unit { request, source });
+    }
+    Ok(units)
+}
+
+/// How many files a tree holds.
+fn files(store: &LocalStore, tree: &TreeName) -> Result<usize> {
+    let mut count = 0;
+    for (_, node) in store.get_tree(tree)?.ok_or("a tree is gone")?.iter() {
+        count += match node {
+            Node::File(_) => 1,
+            Node::Symlink(_) => 0,
+            Node::Dir(tree) => files(store, tree)?,
+        };
+    }
+    Ok(count)
+}
+
+/// Seconds of processor time that a shim takes for a call from the memo.
+fn shim_time(shim: &Path) -> Result<f64> {
+    const CALLS: u32 = 500;
+    let dir = std::env::temp_dir().join(format!("gg-models-{}", std::process::id()));
+    std::fs::create_dir_all(&dir)?;
+    std::fs::write(dir.join("a.c"), "int a;\n")?;
+    let call = || -> Result<()> {
+        let mut command = Command::new(shim);
+        command.args(["gcc", "-c", "a.c", "-o", "a.o"]).current_dir(&dir).stdin(Stdio::null());
+        if command.status()?.success() { Ok(()) } else { Err("the shim's call fails".into()) }
+    };
+    for _ in 0..3 {
+        call()?;
+    }
+    let begun = childrens_time()?;
+    for _ in 0..CALLS {
+        call()?;
+    }
+    let seconds = (childrens_time()? - begun) / f64::from(CALLS);
+    std::fs::remove_dir_all(&dir)?;
+    Ok(seconds)
+}
+
+/// Seconds for which this thread has run: from the scheduler, as `stat` counts in hundredths.
+fn own_time() -> Result<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(text.split_whitespace().next().ok_or("no figure")?.parse::<f64>()? / 1e9)
+}
+
+/// Seconds for which children have run that were waited for.
+fn childrens_time() -> Result<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks: f64 = [13, 14].iter().filter_map(|index| fields.get(*index)?.parse::<f64>().ok()).sum();
+    Ok(ticks / 100.0)
+}
