@@ -1,4 +1,4 @@
-//! Measures what a session takes to make a thunk of a call: `models SHIM EVERY` reads lines `DIRECTORY<tab>COMMAND`
+//! Measures what a session takes to make a thunk of a call: `models SHIM EVERY [ROUNDS]` reads lines `DIRECTORY<tab>COMMAND`
 //! (compilations, words as in the shell), describes all of them, and then each EVERYth once more with a source that has changed meanwhile, so that
 //! nothing answers it but the model: what is known then is headers, plans, tools and contents. Prints lines
 //! `name<tab>seconds of processor time<tab>inputs<tab>units`.
@@ -31,6 +31,7 @@ fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let shim = PathBuf::from(args.next().ok_or("the shim?")?).canonicalize()?;
     let every: usize = args.next().ok_or("every how-manieth?")?.parse()?;
+    let rounds: usize = args.next().map_or(Ok(1), |rounds| rounds.parse())?;
     let units = units(&shim)?;
     let gg_dir = gg_dir(&std::env::current_dir()?, |name| std::env::var_os(name))?;
     let program = shim.with_file_name("gg");
@@ -46,7 +47,7 @@ fn main() -> Result<()> {
 
     let store = LocalStore::open(&gg_dir)?;
     let mut samples = Vec::new();
-    for unit in units.iter().step_by(every) {
+    for unit in (0..rounds).flat_map(|_| units.iter().step_by(every)) {
         let Some(source) = &unit.source else { continue };
         OpenOptions::new().append(true).open(source)?.write_all(b"\n")?;
         let begun = own_time()?;
