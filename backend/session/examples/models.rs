@@ -35,7 +35,7 @@ fn main() -> Result<()> {
     let units = units(&shim)?;
     let gg_dir = gg_dir(&std::env::current_dir()?, |name| std::env::var_os(name))?;
     let program = shim.with_file_name("gg");
-    let session = Opening { gg_dir: gg_dir.clone(), program, jobs: Some(1), lazy: None }.session()?;
+    let session = Opening { gg_dir: gg_dir.clone(), program, jobs: Some(1), lazy: None, user_dir: None }.session()?;
 
     let begun = own_time()?;
     let mut thunks = 0;
@@ -91,7 +91,7 @@ fn units(shim: &Path) -> Result<Vec<Unit>> {
         request.cwd = dir.as_os_str().as_bytes().to_vec();
         let is_source = |word: &&Vec<u8>| [&b".c"[..], b".cc", b".cpp"].iter().any(|suffix| word.ends_with(suffix));
         let paths = request.argv.iter().skip(1).filter(is_source).map(|word| dir.join(OsStr::from_bytes(word)));
-        let source = paths.filter(|path| path.is_file()).last();
+        let source = paths.rev().find(|path| path.is_file());
         units.push(Unit { request, source });
     }
     Ok(units)

@@ -51,7 +51,7 @@ mod tests {
     fn large_old_files_are_in_the_store_afterwards_and_no_others() {
         let dir = gg_testkit::temp_dir();
         let store = LocalStore::open(&dir.path().join("gg")).unwrap();
-        let contents = Contents { digests: DigestCache::open(&store).unwrap(), store };
+        let contents = Contents::new(DigestCache::open(&store).unwrap(), store);
         let sizes = [LARGE, LARGE + 1, 3 * LARGE, LARGE - 1];
         let files = sizes.map(|size| {
             let path = dir.path().join(size.to_string());

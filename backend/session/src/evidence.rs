@@ -94,7 +94,7 @@ pub(crate) struct Evidence {
 
 /// A directory's times prove its names if they are this much older than the first look-up. File systems with coarser
 /// clocks are two seconds off at most.
-const SETTLED_NS: i128 = 3_000_000_000;
+pub(crate) const SETTLED_NS: i128 = 3_000_000_000;
 
 impl Evidence {
     /// Gathers look-ups. `begun` is the time before the first of them, in nanoseconds since 1970. What is written is
@@ -108,7 +108,7 @@ impl Evidence {
             .collect();
         let mut kept = Vec::new();
         let mut dirs: BTreeMap<Bytes, BTreeSet<Bytes>> = BTreeMap::new();
-        let mut there: HashMap<PathBuf, bool> = HashMap::new();
+        let mut there: HashMap<PathBuf, There> = HashMap::new();
         for mut item in items {
             let path = Path::new(OsStr::from_bytes(&item.path));
             let output = outputs.contains(path);
@@ -127,7 +127,10 @@ impl Evidence {
             }
         }
         let absent = dirs.into_iter().map(|(dir, names)| {
-            let stat = look(Path::new(OsStr::from_bytes(&dir)), Look::Followed).ok().flatten();
+            let stat = match there.get(Path::new(OsStr::from_bytes(&dir))) {
+                Some(There::Dir(stat)) => Some(*stat),
+                _ => look(Path::new(OsStr::from_bytes(&dir)), Look::Followed).ok().flatten(),
+            };
             let settled = |stat: &Stat| begun - stat.mtime_ns.max(stat.ctime_ns) > SETTLED_NS;
             let state = stat.filter(settled).map(|stat| State::of(&stat));
             Absent { dir, state, names: names.into_iter().collect() }
@@ -176,16 +179,28 @@ impl Evidence {
     }
 }
 
+/// What stands where a directory is meant.
+enum There {
+    Absent,
+    Dir(Stat),
+    Unknown,
+}
+
 /// The first part of an absent path that is absent, as its directory and its name: while that is not there,
 /// nothing below it is.
-fn first_absent<'p>(path: &'p Path, there: &mut HashMap<PathBuf, bool>) -> (&'p Path, &'p OsStr) {
+fn first_absent<'p>(path: &'p Path, there: &mut HashMap<PathBuf, There>) -> (&'p Path, &'p OsStr) {
     let mut at = path;
     while let (Some(dir), Some(name)) = (at.parent(), at.file_name()) {
         let exists = match there.get(dir) {
-            Some(known) => *known,
+            Some(known) => !matches!(known, There::Absent),
             None => {
-                let exists = !matches!(look(dir, Look::Followed), Ok(None));
-                there.insert(dir.to_owned(), exists);
+                let found = match look(dir, Look::Followed) {
+                    Ok(None) => There::Absent,
+                    Ok(Some(stat)) => There::Dir(stat),
+                    Err(_) => There::Unknown,
+                };
+                let exists = !matches!(found, There::Absent);
+                there.insert(dir.to_owned(), found);
                 exists
             }
         };

@@ -26,7 +26,7 @@ impl Foresight {
             return;
         }
         self.0.get_or_init(|| {
-            let contents = Contents { store: contents.store.clone(), digests: contents.digests.clone() };
+            let contents = Contents::new(contents.digests.clone(), contents.store.clone());
             let (request, recall) = (archiving(request), Recall::new(gg_dir));
             // Nobody waits for it, and the end of the process is its end too.
             let thread = std::thread::Builder::new().name("foresight".to_owned());
@@ -69,7 +69,7 @@ mod tests {
     fn what_the_archiver_loads_is_known_before_it_is_called() {
         let dir = gg_testkit::temp_dir();
         let store = LocalStore::open(&dir.path().join("gg")).unwrap();
-        let contents = Contents { digests: DigestCache::open(&store).unwrap(), store };
+        let contents = Contents::new(DigestCache::open(&store).unwrap(), store);
         let compile = Request {
             tool: "gcc".into(),
             exe: "/usr/bin/gcc".into(),

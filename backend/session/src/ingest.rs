@@ -3,14 +3,18 @@
 //! Every path of an inference is walked as the kernel would walk it; the links and directories on the way
 //! are laid down too, so that in the private root the tool's own spelling of the path leads to the same file.
 
-use std::ffi::OsStr;
+use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gg_models::{FileKind, Inference, Input, Stat, World as _};
 use gg_store::{DigestCache, Identity, LocalStore, Store as _};
-use gg_thunk::{Bytes, FileNode, Node, ObjectName, Output, Tag, Thunk, Timestamp, TreeBuilder, ValueName};
+use gg_thunk::{
+    Bytes, FileNode, Node, ObjectName, Output, Tag, Thunk, Timestamp, Tree, TreeBuilder, TreeName, ValueName,
+};
 
+use crate::by_path::ByPath;
 use crate::world::LiveWorld;
 use crate::{SessionError, ahead};
 
@@ -23,9 +27,46 @@ const CHANGED: &str = "changed while it was looked at";
 pub(crate) struct Contents {
     pub store: LocalStore,
     pub digests: DigestCache,
+    /// What was seen in the store since this session leases it: nothing of that is evicted.
+    present: Mutex<HashSet<ValueName>>,
 }
 
 impl Contents {
+    pub fn new(digests: DigestCache, store: LocalStore) -> Contents {
+        Contents { store, digests, present: Mutex::default() }
+    }
+
+    /// Something that was in the store is not: all is looked for again.
+    pub fn forget_presence(&self) {
+        self.present().clear();
+    }
+
+    fn present(&self) -> MutexGuard<'_, HashSet<ValueName>> {
+        self.present.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the store has it.
+    fn holds(&self, name: &ValueName) -> Result<bool, SessionError> {
+        if self.present().contains(name) {
+            return Ok(true);
+        }
+        let holds = self.store.contains(name)?;
+        if holds {
+            self.present().insert(*name);
+        }
+        Ok(holds)
+    }
+
+    fn put_tree(&self, tree: &Tree) -> Result<TreeName, SessionError> {
+        let name = tree.name();
+        if self.present().contains(&name.value()) {
+            return Ok(name);
+        }
+        self.store.put_tree(tree)?;
+        self.present().insert(name.value());
+        Ok(name)
+    }
+
     /// The value of a file in this state, if that is known or can be read; for comparing only.
     pub fn current(&self, path: &Path, stat: &Stat) -> Option<ValueName> {
         self.digests.get(&identity(stat)).or_else(|| Some(self.digests.ingest(&self.store, path).ok()?.name))
@@ -40,7 +81,7 @@ impl Contents {
     /// now is refused: what the model saw of it says nothing of these bytes.
     fn value(&self, path: &Path, stat: &Stat) -> Result<ValueName, SessionError> {
         if let Some(name) = self.digests.get(&identity(stat))
-            && self.store.contains(&name)?
+            && self.holds(&name)?
         {
             return Ok(name);
         }
@@ -48,6 +89,7 @@ impl Contents {
         if ingested.identity != identity(stat) {
             return Err(SessionError::Input { path: path.to_owned(), why: CHANGED });
         }
+        self.present().insert(ingested.name);
         Ok(ingested.name)
     }
 }
@@ -67,11 +109,20 @@ pub(crate) struct Ingest<'a> {
     world: &'a LiveWorld<'a>,
     root: TreeBuilder,
     times: bool,
+    /// Directories that are laid down, as they were spelled, with the parts of their physical paths.
+    laid: ByPath<Dir>,
+}
+
+/// A directory's physical path.
+#[derive(Clone)]
+struct Dir {
+    path: PathBuf,
+    parts: Vec<Bytes>,
 }
 
 impl<'a> Ingest<'a> {
     pub fn new(contents: &'a Contents, world: &'a LiveWorld<'a>) -> Ingest<'a> {
-        Ingest { contents, world, root: TreeBuilder::new(), times: false }
+        Ingest { contents, world, root: TreeBuilder::new(), times: false, laid: ByPath::default() }
     }
 
     /// The thunk that an inference describes, with all that it needs in the store.
@@ -109,7 +160,7 @@ impl<'a> Ingest<'a> {
             env: inference.env.clone(),
             cwd: cwd.into_os_string().as_bytes().to_vec(),
             umask: inference.umask,
-            root: self.root.build(&mut |tree| self.contents.store.put_tree(tree).map_err(SessionError::from))?,
+            root: self.root.build(&mut |tree| self.contents.put_tree(tree))?,
             outputs,
         };
         thunk.validate()?;
@@ -118,59 +169,95 @@ impl<'a> Ingest<'a> {
 
     /// Lays one path down and gives its physical spelling.
     fn lay(&mut self, path: &Path, want: Want) -> Result<PathBuf, SessionError> {
-        let wrong = |why| SessionError::Input { path: path.to_owned(), why };
-        let parts = |path: &Path| -> Vec<Bytes> {
-            let mut parts: Vec<Bytes> = path.as_os_str().as_bytes().split(|b| *b == b'/').map(<[u8]>::to_vec).collect();
-            parts.reverse();
-            parts
-        };
         if !path.is_absolute() {
-            return Err(wrong("is not absolute"));
+            return Err(wrong(path, "is not absolute"));
         }
-        let mut todo = parts(path);
-        let mut at: Vec<Bytes> = Vec::new();
-        let mut links = 0;
-        while let Some(part) = todo.pop() {
-            match part.as_slice() {
-                b"" | b"." => continue,
-                b".." => {
-                    at.pop();
-                    continue;
-                }
-                _ => at.push(part),
+        self.walk(path, want, &mut 0)
+    }
+
+    /// The same. `links`: how many were followed.
+    fn walk(&mut self, path: &Path, want: Want, links: &mut usize) -> Result<PathBuf, SessionError> {
+        if let Want::Dir = want {
+            return Ok(self.dir(path, links)?.path);
+        }
+        let (Some(dir), Some(Component::Normal(name))) = (path.parent(), path.components().next_back()) else {
+            return Err(wrong(path, "is a directory where a file should be"));
+        };
+        let mut dir = self.dir(dir, links)?;
+        let here = dir.path.join(name);
+        dir.parts.push(name.as_bytes().to_vec());
+        let stat = self.look(path, &here)?;
+        match stat.kind {
+            FileKind::Symlink => {
+                let to = self.follow(path, &here, &dir.parts, links)?;
+                self.walk(&to, want, links)
             }
-            let here = physical(&at);
-            let look = |e| SessionError::io("looking at", &here, e);
-            let stat = self.world.lstat(&here).map_err(look)?.ok_or_else(|| wrong("has gone"))?;
-            let last = todo.iter().all(|part| part.is_empty() || part == b".");
-            match stat.kind {
-                FileKind::Symlink => {
-                    links += 1;
-                    if links > MAX_LINKS {
-                        return Err(wrong("goes through too many symbolic links"));
-                    }
-                    let to = self.world.read_link(&here).map_err(look)?;
-                    self.root.put(&at, Node::Symlink(to.as_os_str().as_bytes().to_vec()))?;
-                    at.pop();
-                    if to.is_absolute() {
-                        at.clear();
-                    }
-                    todo.extend(parts(&to));
-                }
-                FileKind::Dir => self.root.dir(&at)?,
-                FileKind::File if last && !matches!(want, Want::Dir) => {
-                    let node = self.file(&here, &stat, matches!(want, Want::InPlace))?;
-                    self.root.put(&at, node)?;
-                    return Ok(here);
-                }
-                FileKind::File => return Err(wrong("is a file where a directory should be")),
-                FileKind::Other => return Err(wrong("is neither file nor directory")),
+            FileKind::File => {
+                let node = self.file(&here, &stat, matches!(want, Want::InPlace))?;
+                self.root.put(&dir.parts, node)?;
+                Ok(here)
             }
+            FileKind::Dir => Err(wrong(path, "is a directory where a file should be")),
+            FileKind::Other => Err(wrong(path, "is neither file nor directory")),
         }
-        match want {
-            Want::Dir => Ok(physical(&at)),
-            Want::File | Want::InPlace => Err(wrong("is a directory where a file should be")),
+    }
+
+    /// Lays a directory down.
+    fn dir(&mut self, path: &Path, links: &mut usize) -> Result<Dir, SessionError> {
+        if let Some(known) = self.laid.get(path.as_os_str()) {
+            return Ok(known.clone());
         }
+        let laid = match (path.parent(), path.components().next_back()) {
+            (Some(above), Some(Component::ParentDir)) => {
+                let mut dir = self.dir(above, links)?;
+                dir.path.pop();
+                dir.parts.pop();
+                dir
+            }
+            (Some(above), Some(Component::Normal(name))) => {
+                let mut dir = self.dir(above, links)?;
+                let here = dir.path.join(name);
+                dir.parts.push(name.as_bytes().to_vec());
+                match self.look(path, &here)?.kind {
+                    FileKind::Symlink => {
+                        let to = self.follow(path, &here, &dir.parts, links)?;
+                        self.dir(&to, links)?
+                    }
+                    FileKind::Dir => {
+                        self.root.dir(&dir.parts)?;
+                        dir.path = here;
+                        dir
+                    }
+                    FileKind::File => return Err(wrong(path, "is a file where a directory should be")),
+                    FileKind::Other => return Err(wrong(path, "is neither file nor directory")),
+                }
+            }
+            _ => Dir { path: PathBuf::from("/"), parts: Vec::new() },
+        };
+        self.laid.insert(path.as_os_str().to_owned(), laid.clone());
+        Ok(laid)
+    }
+
+    fn look(&self, path: &Path, here: &Path) -> Result<Stat, SessionError> {
+        let stat = self.world.lstat(here).map_err(|e| SessionError::io("looking at", here, e))?;
+        stat.ok_or_else(|| wrong(path, "has gone"))
+    }
+
+    /// Lays a link down and gives the path that it leads to.
+    fn follow(
+        &mut self,
+        path: &Path,
+        here: &Path,
+        parts: &[Bytes],
+        links: &mut usize,
+    ) -> Result<PathBuf, SessionError> {
+        *links += 1;
+        if *links > MAX_LINKS {
+            return Err(wrong(path, "goes through too many symbolic links"));
+        }
+        let to = self.world.read_link(here).map_err(|e| SessionError::io("looking at", here, e))?;
+        self.root.put(parts, Node::Symlink(to.as_os_str().as_bytes().to_vec()))?;
+        Ok(here.parent().unwrap_or(Path::new("/")).join(to))
     }
 
     fn file(&self, path: &Path, stat: &Stat, exact: bool) -> Result<Node, SessionError> {
@@ -199,8 +286,6 @@ impl<'a> Ingest<'a> {
     }
 }
 
-fn physical(at: &[Bytes]) -> PathBuf {
-    let mut path = PathBuf::from("/");
-    path.extend(at.iter().map(|part| OsStr::from_bytes(part)));
-    path
+fn wrong(path: &Path, why: &'static str) -> SessionError {
+    SessionError::Input { path: path.to_owned(), why }
 }

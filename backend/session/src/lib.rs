@@ -11,6 +11,8 @@
 //! | `open` | store, memo and engines, opened by name |
 //! | `session` | one call from request to reply |
 //! | `world` | the file system as models see it, every answer recorded |
+//! | `listings` | the names in directories, so that what is not there needs no look |
+//! | `paths` | `PATH` without the shims |
 //! | `evidence` | the record of those answers, and whether they still hold |
 //! | `calls` | the thunk that a call gave, while its evidence holds |
 //! | `ingest` | paths of an inference into objects, trees and a thunk |
@@ -25,6 +27,7 @@
 
 mod ahead;
 mod audit;
+mod by_path;
 mod caller;
 mod calls;
 mod evidence;
@@ -34,7 +37,9 @@ mod ingest;
 mod issued;
 mod journal;
 pub mod lead;
+mod listings;
 mod open;
+mod paths;
 mod place;
 mod placeholders;
 mod processor;

@@ -31,6 +31,8 @@ use crate::hangup::Hangups;
 use crate::ingest::Contents;
 use crate::issued::Issued;
 use crate::journal::{Journal, Line, Log, Stats};
+use crate::listings::Listings;
+use crate::paths::Paths;
 use crate::place::{is_denied, place};
 use crate::shapes::{Shapes, Standing};
 use crate::world::{Explained, Outputs, Recall};
@@ -89,6 +91,8 @@ pub struct Session {
     memo: Memo,
     coordinator: Coordinator,
     recall: Recall,
+    listings: Listings,
+    paths: Paths,
     calls: Calls,
     shapes: Shapes,
     journal: Journal,
@@ -170,10 +174,12 @@ impl Session {
         Ok(Session {
             models: Models::new(),
             foresight: Foresight::default(),
-            contents: Contents { digests, store: options.store.clone() },
+            contents: Contents::new(digests, options.store.clone()),
             memo: options.memo,
             coordinator: options.coordinator,
             recall: Recall::new(&options.gg_dir),
+            listings: Listings::default(),
+            paths: Paths::default(),
             calls: Calls::new(&options.gg_dir),
             shapes: Shapes::open(&options.gg_dir).map_err(at)?,
             journal: Journal::open(&options.gg_dir),

@@ -28,6 +28,27 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
+/// Whether a directory is in a file system of which it is known that a directory's times change with its names, and that it has no
+/// names but those that it lists.
+pub(crate) fn names_are_timed(dir: &Path) -> bool {
+    let Ok(name) = CString::new(dir.as_os_str().as_bytes()) else { return false };
+    let mut stat = std::mem::MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: the name ends in NUL, and the pointer is to a `statfs` of this function
+    if unsafe { libc::statfs(name.as_ptr(), stat.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: the call has succeeded and filled it in
+    let kind = unsafe { stat.assume_init() }.f_type;
+    let known = [
+        libc::BTRFS_SUPER_MAGIC,
+        libc::EXT4_SUPER_MAGIC,
+        libc::OVERLAYFS_SUPER_MAGIC,
+        libc::TMPFS_MAGIC,
+        libc::XFS_SUPER_MAGIC,
+    ];
+    known.contains(&kind)
+}
+
 /// Writes a whole file under its name, by way of a name beside it; makes its directory. What fails leaves nothing.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::create_dir_all(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;

@@ -19,8 +19,10 @@ use gg_models::{FileKind, Holds, RunOutput, Stat, World};
 use gg_store::sharded;
 use gg_thunk::{OutputName, Placeholder, ValueName};
 
+use crate::by_path::ByPath;
 use crate::evidence::{Evidence, Found, Item, Look, State, list, look, names_found};
 use crate::issued::Issued;
+use crate::listings::{Listings, Names};
 use crate::placeholders::held_by;
 use crate::sys;
 
@@ -69,16 +71,59 @@ pub(crate) struct LiveWorld<'a> {
     placeholders: RefCell<HashMap<PathBuf, Option<OutputName>>>,
     /// Nanoseconds since 1970 at which nothing had been looked at yet.
     begun: i128,
-    seen: RefCell<HashMap<(PathBuf, Look), Option<Stat>>>,
+    seen: RefCell<Seen>,
+    /// What is known of directories over requests, and what of them in this one.
+    listings: Option<&'a Listings>,
+    dirs: RefCell<ByPath<Known>>,
     order: RefCell<Vec<(PathBuf, Look)>>,
     links: RefCell<HashMap<PathBuf, PathBuf>>,
-    contents: RefCell<HashMap<PathBuf, ValueName>>,
+    contents: RefCell<ByPath<ValueName>>,
     /// A file that had two contents within this request.
     torn: RefCell<Option<PathBuf>>,
     lists: RefCell<HashMap<PathBuf, Option<Vec<OsString>>>>,
     denied: RefCell<HashSet<(PathBuf, Look)>>,
     /// What look-ups were for, where somebody wants to know.
     purposes: Option<RefCell<Vec<Purpose>>>,
+}
+
+/// The answers of one request.
+#[derive(Default)]
+struct Seen {
+    own: ByPath<Option<Stat>>,
+    followed: ByPath<Option<Stat>>,
+}
+
+impl Seen {
+    fn of(&self, how: Look) -> &ByPath<Option<Stat>> {
+        if how == Look::Own { &self.own } else { &self.followed }
+    }
+
+    fn get(&self, path: &Path, how: Look) -> Option<Option<Stat>> {
+        self.of(how).get(path.as_os_str()).copied()
+    }
+
+    fn insert(&mut self, path: &Path, how: Look, answer: Option<Stat>) {
+        let map = if how == Look::Own { &mut self.own } else { &mut self.followed };
+        map.insert(path.as_os_str().to_owned(), answer);
+    }
+
+    /// What was there.
+    fn there(&self) -> impl Iterator<Item = (&OsString, Stat)> {
+        self.own.iter().chain(&self.followed).filter_map(|(path, stat)| Some((path, (*stat)?)))
+    }
+}
+
+/// A directory, in one request.
+#[derive(Clone)]
+enum Known {
+    /// It is none.
+    Absent,
+    /// It has these names and no others.
+    Names(Arc<Names>),
+    /// What is in it has to be looked for.
+    There(Stat),
+    /// It cannot be looked at.
+    Unclear,
 }
 
 /// The look-ups for one purpose.
@@ -120,6 +165,8 @@ impl<'a> LiveWorld<'a> {
             placeholders: RefCell::default(),
             begun: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128),
             seen: RefCell::default(),
+            listings: None,
+            dirs: RefCell::default(),
             order: RefCell::default(),
             links: RefCell::default(),
             contents: RefCell::default(),
@@ -128,6 +175,11 @@ impl<'a> LiveWorld<'a> {
             denied: RefCell::default(),
             purposes: None,
         }
+    }
+
+    /// The same world, with what is known of directories.
+    pub fn with_listings(self, listings: &'a Listings) -> LiveWorld<'a> {
+        LiveWorld { listings: Some(listings), ..self }
     }
 
     /// A world that notes what look-ups are for.
@@ -142,12 +194,14 @@ impl<'a> LiveWorld<'a> {
         let mut all = Vec::new();
         for Purpose { what, looks } in self.purposes.iter().flat_map(|purposes| purposes.borrow().clone()) {
             for (index, key) in looks.iter().enumerate() {
-                let Some(Some(stat)) = seen.get(key).filter(|_| !what.is_empty()) else { continue };
+                let Some(Some(stat)) = seen.get(&key.0, key.1).filter(|_| !what.is_empty()) else { continue };
                 if stat.kind != FileKind::File || !known.insert(key.clone()) {
                     continue;
                 }
                 let missed = looks[..index].iter().filter(|tried| {
-                    tried.0.file_name() == key.0.file_name() && tried.0 != key.0 && seen.get(*tried) == Some(&None)
+                    tried.0.file_name() == key.0.file_name()
+                        && tried.0 != key.0
+                        && seen.get(&tried.0, tried.1) == Some(None)
                 });
                 let mut tried: Vec<PathBuf> = missed.map(|(path, _)| path.clone()).collect();
                 tried.dedup();
@@ -182,10 +236,9 @@ impl<'a> LiveWorld<'a> {
     /// The files that were looked at, as they were then, of those that are wanted.
     pub fn seen_files(&self, wanted: impl Fn(&Path, &Stat) -> bool) -> Vec<(PathBuf, Stat)> {
         let seen = self.seen.borrow();
-        let files = seen.iter().filter_map(|((path, _), stat)| Some((path, (*stat)?)));
-        let wanted = files.filter(|(path, stat)| stat.kind == FileKind::File && wanted(path, stat));
+        let wanted = seen.there().filter(|(path, stat)| stat.kind == FileKind::File && wanted(Path::new(path), stat));
         let by_identity: HashMap<_, _> =
-            wanted.map(|(path, stat)| ((stat.dev, stat.ino), (path.clone(), stat))).collect();
+            wanted.map(|(path, stat)| ((stat.dev, stat.ino), (PathBuf::from(path), stat))).collect();
         by_identity.into_values().collect()
     }
 
@@ -196,7 +249,7 @@ impl<'a> LiveWorld<'a> {
 
     /// Notes that the request's result depends on this file having these bytes.
     pub fn depends_on(&self, path: &Path, content: ValueName) {
-        let before = self.contents.borrow_mut().insert(path.to_owned(), content);
+        let before = self.contents.borrow_mut().insert(path.as_os_str().to_owned(), content);
         if before.is_some_and(|before| before != content) {
             *self.torn.borrow_mut() = Some(path.to_owned());
         }
@@ -214,14 +267,13 @@ impl<'a> LiveWorld<'a> {
         let order = self.order.borrow();
         let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
         // A file has one content, however its path is spelled: `src/../deps/x.h` was taken as `deps/x.h`.
-        let taken = |((path, _), stat): (&(PathBuf, Look), &Option<Stat>)| {
-            let stat = stat.filter(|stat| stat.kind == FileKind::File)?;
-            Some((State::of(&stat), *contents.get(path)?.digest()))
+        let taken = |(path, stat): (&OsString, Stat)| {
+            Some((State::of(&stat), *contents.get(path).filter(|_| stat.kind == FileKind::File)?.digest()))
         };
-        let taken: HashMap<State, [u8; 32]> = seen.iter().filter_map(taken).collect();
+        let taken: HashMap<State, [u8; 32]> = seen.there().filter_map(taken).collect();
         let items = order.iter().map(|key| {
             let (path, look) = key;
-            let found = match seen.get(key).copied().flatten() {
+            let found = match seen.get(path, *look).flatten() {
                 None => Found::Absent,
                 Some(stat) => match stat.kind {
                     FileKind::Dir => Found::Dir,
@@ -253,20 +305,19 @@ impl<'a> LiveWorld<'a> {
     }
 
     fn ask(&self, path: &Path, how: Look) -> io::Result<Option<Stat>> {
-        let key = (path.to_owned(), how);
         if let Some(purposes) = &self.purposes
             && let Some(purpose) = purposes.borrow_mut().last_mut()
         {
-            purpose.looks.push(key.clone());
+            purpose.looks.push((path.to_owned(), how));
         }
-        if let Some(answer) = self.seen.borrow().get(&key) {
-            return Ok(*answer);
+        if let Some(answer) = self.seen.borrow().get(path, how) {
+            return Ok(answer);
         }
-        let mut answer = match if self.hides(path) { Ok(None) } else { look(path, how) } {
+        let (mut answer, same) = match self.look(path, how) {
             Ok(answer) => answer,
             Err(e) => {
                 if e.kind() == io::ErrorKind::PermissionDenied {
-                    self.denied.borrow_mut().insert(key);
+                    self.denied.borrow_mut().insert((path.to_owned(), how));
                 }
                 return Err(e);
             }
@@ -280,9 +331,71 @@ impl<'a> LiveWorld<'a> {
         if how == Look::Own && answer.is_some_and(|stat| stat.kind == FileKind::Symlink) {
             self.links.borrow_mut().insert(path.to_owned(), std::fs::read_link(path)?);
         }
-        self.order.borrow_mut().push(key.clone());
-        self.seen.borrow_mut().insert(key, answer);
+        let mut seen = self.seen.borrow_mut();
+        let mut note = |how: Look| {
+            self.order.borrow_mut().push((path.to_owned(), how));
+            seen.insert(path, how, answer);
+        };
+        note(how);
+        if same {
+            note(Look::Own);
+        }
         Ok(answer)
+    }
+
+    /// What stands at a path, and whether that is also what links lead to from there.
+    fn look(&self, path: &Path, how: Look) -> io::Result<(Option<Stat>, bool)> {
+        if self.hides(path) || self.is_surely_absent(path) {
+            return Ok((None, false));
+        }
+        let own = look(path, Look::Own)?;
+        if own.is_none() {
+            self.missed(path);
+        }
+        match own {
+            Some(stat) if how == Look::Followed && stat.kind == FileKind::Symlink => Ok((look(path, how)?, false)),
+            Some(_) => Ok((own, how == Look::Followed)),
+            None => Ok((None, false)),
+        }
+    }
+
+    /// Whether the names of the directory, or of one above, prove that nothing is there.
+    fn is_surely_absent(&self, path: &Path) -> bool {
+        let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        match self.known_dir(dir) {
+            Known::Absent => true,
+            Known::Names(names) => names.lack(name),
+            Known::There(_) | Known::Unclear => false,
+        }
+    }
+
+    /// What is known of a directory, without a listing made for it.
+    fn known_dir(&self, dir: &Path) -> Known {
+        let Some(listings) = self.listings else { return Known::Unclear };
+        if let Some(known) = self.dirs.borrow().get(dir.as_os_str()) {
+            return known.clone();
+        }
+        let known = if self.is_surely_absent(dir) {
+            Known::Absent
+        } else {
+            match look(dir, Look::Followed) {
+                Ok(None) => Known::Absent,
+                Ok(Some(stat)) if stat.kind != FileKind::Dir => Known::Absent,
+                Ok(Some(_)) if of_the_process(dir) => Known::Unclear,
+                Ok(Some(stat)) => listings.names(dir, &stat).map_or(Known::There(stat), Known::Names),
+                Err(_) => Known::Unclear,
+            }
+        };
+        self.dirs.borrow_mut().insert(dir.as_os_str().to_owned(), known.clone());
+        known
+    }
+
+    /// Nothing stands at this path.
+    fn missed(&self, path: &Path) {
+        let Some((listings, dir)) = self.listings.zip(path.parent()) else { return };
+        if let Some(Known::There(stat)) = self.dirs.borrow().get(dir.as_os_str()) {
+            listings.missed(dir, stat, self.begun);
+        }
     }
 }
 

@@ -57,8 +57,10 @@ impl TreeBuilder {
     fn at(&mut self, path: &[Bytes]) -> Result<&mut TreeBuilder, Error> {
         let mut here = self;
         for part in path {
-            let next = here.entries.entry(part.clone()).or_insert_with(|| Place::Dir(TreeBuilder::new()));
-            let Place::Dir(inner) = next else {
+            if !here.entries.contains_key(part) {
+                here.entries.insert(part.clone(), Place::Dir(TreeBuilder::new()));
+            }
+            let Some(Place::Dir(inner)) = here.entries.get_mut(part) else {
                 let shown = crate::error::shown(part);
                 return Err(Error::malformed("tree", format!("{shown:?} is no directory, but something is below it")));
             };

@@ -68,7 +68,8 @@ impl Session {
         let os = |bytes: &Vec<u8>| OsString::from_vec(bytes.clone());
         let seen = |name: &[u8]| !UNSEEN.contains(&name) && !name.starts_with(b"GG_");
         // The PATH of a native run: a model must not find a shim where it looks for `as`.
-        let env = real_env(request, &cwd);
+        let without_shims = |path: &[u8]| self.paths.without_shims(&finder, path, &cwd, &request.shim);
+        let env = with_path(request, without_shims);
         Ok(gg_models::Request {
             tool: Path::new(OsStr::from_bytes(&request.tool)).file_name().unwrap_or_default().to_owned(),
             exe,
@@ -102,7 +103,10 @@ impl Session {
                 return Ok(Known { request, thunk, shape, holds, depfiles, in_place, key, fails, anew: None });
             }
         }
-        let world = LiveWorld::new(&self.recall, &self.hidden, Some(self));
+        if anew {
+            self.contents.forget_presence();
+        }
+        let world = LiveWorld::new(&self.recall, &self.hidden, Some(self)).with_listings(&self.listings);
         let inference: Inference = match self.models.infer(&request, &world) {
             Verdict::Thunk(inference) => *inference,
             Verdict::RunReal(reason) => return Err(native(reason.kind.name(), reason.detail)),
@@ -155,8 +159,12 @@ pub(super) fn path_of(request: &Request) -> &[u8] {
 /// The caller's environment, but for a `PATH` on which gcc finds the real `as`.
 pub(super) fn real_env(request: &Request, cwd: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
     let finder = finder(request, cwd);
+    with_path(request, |path| finder.without_shims(path))
+}
+
+fn with_path(request: &Request, path: impl Fn(&[u8]) -> Vec<u8>) -> Vec<(Vec<u8>, Vec<u8>)> {
     let real = |(name, value): &(Vec<u8>, Vec<u8>)| match name.as_slice() {
-        b"PATH" => (name.clone(), finder.without_shims(value)),
+        b"PATH" => (name.clone(), path(value)),
         _ => (name.clone(), value.clone()),
     };
     request.env.iter().map(real).collect()
