@@ -42,6 +42,8 @@ pub(super) struct Beside {
     samples: Option<OsString>,
     /// `-frandom-seed`.
     seeded: bool,
+    /// `-flto`: what is told of code comes with the code, at the link.
+    late: bool,
 }
 
 impl Beside {
@@ -68,6 +70,8 @@ impl Beside {
             b"-fauto-profile" => self.samples = Some("fbdata.afdo".into()),
             b"-fauto-profile=" => self.samples = Some(value),
             b"-frandom-seed" | b"-frandom-seed=" => self.seeded = true,
+            b"-flto" | b"-flto=" => self.late = true,
+            b"-fno-lto" => self.late = false,
             _ if name.starts_with(b"-fopt-info") && name.ends_with(b"=") => self.reports.push(value),
             _ => {}
         }
@@ -86,6 +90,9 @@ impl Beside {
 
     /// Adds the files of a run that compiles.
     pub(super) fn add(&self, builder: &mut Builder<'_>) -> Result<(), Reason> {
+        if self.late && (self.stack || self.calls || self.record || !self.reports.is_empty()) {
+            return Err(Reason::new(ReasonKind::UnmodelledOption, "reports of what -flto leaves to the link"));
+        }
         let text = |builder: &mut Builder<'_>, path: &OsStr| builder.output(path, Writes::Through, Holds::Text);
         if self.stack {
             text(builder, &self.stem(".su")?)?;

@@ -76,7 +76,8 @@ fn told(req: &Request, world: &dyn World) -> Result<BTreeSet<String>, Reason> {
 /// Words by which a description tells of files.
 const FILE_WORDS: &[&str] = &["file", "director", "path", "dump", "profile", "output", "read", "write", "print", "std"];
 
-/// The names in what `--help` lists whose descriptions speak of no file; an option that takes a value is left out.
+/// The names in what `--help` lists whose descriptions speak of no file; of the options that take a value, those of the target
+/// and of warnings.
 fn described(text: &str) -> BTreeSet<String> {
     let mut entries: Vec<(&str, String)> = Vec::new();
     for line in text.lines() {
@@ -88,14 +89,17 @@ fn described(text: &str) -> BTreeSet<String> {
             description.push_str(&rest.to_ascii_lowercase());
         }
     }
-    let plain = |name: &str| !name.contains(['=', '<', ',', '[']);
+    let cut = |name: &str| name.find('=').map_or(name.len(), |equals| equals + 1);
+    let plain = |name: &str| {
+        !name.contains(['<', ',', '[']) && (!name.ends_with('=') || name.starts_with("-m") || name.starts_with("-W"))
+    };
     let harmless = |about: &str| {
         !about.trim().is_empty()
             && !about.contains("lacks documentation")
             && !FILE_WORDS.iter().any(|word| about.contains(word))
     };
-    let names = entries.iter().filter(|(name, about)| plain(name) && harmless(about));
-    names.map(|(name, _)| (*name).to_owned()).collect()
+    let names = entries.iter().map(|(name, about)| (&name[..cut(name)], about));
+    names.filter(|(name, about)| plain(name) && harmless(about)).map(|(name, _)| name.to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -190,8 +194,8 @@ mod tests {
     #[test]
     fn another_compiler_is_asked() {
         let told = described(
-            "The following options control compiler warning messages:\n  -Wnew        Warn about\n               novelties.\n  -Wlogged          Write warnings to a log file.\n  -Wmute      This option lacks documentation.\n  -Wn=<0,3>  Warn.\n",
+            "The following options are target specific:\n  -Wnew        Warn about\n               novelties.\n  -Wlogged     Write warnings to a log file.\n  -Wmute       This option lacks documentation.\n  -Wn=<0,3>    Warn.\n  -mcpu=CPU    Use features of CPU.\n  -mlist=FILE  Read FILE.\n  -fnew=N      Do it N times.\n  --new        Same as -fnew.\n",
         );
-        assert_eq!(told.into_iter().collect::<Vec<_>>(), ["-Wnew"]);
+        assert_eq!(told.into_iter().collect::<Vec<_>>(), ["--new", "-Wn=", "-Wnew", "-mcpu="]);
     }
 }
