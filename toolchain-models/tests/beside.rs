@@ -145,6 +145,8 @@ fn reports() {
         "gcc -M -MG main.c",
         "gcc -MM -MG -MF obj/main.d cpp.S",
         "gcc -Iinc -I- -I. -c main.c",
+        // where the exact scan is not sure
+        "gcc -Iinc -I- -I. -std=c++20 -c main.c",
         "gcc -H -c main.c",
         "gcc -S -dA -dp main.c",
         "gcc -frandom-seed=x -c main.c",

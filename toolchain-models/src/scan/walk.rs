@@ -313,7 +313,9 @@ impl<'a> Walk<'a> {
                 // the main file is an ordinary include: both are tried.
                 let mut path = dir_of(&by.path).to_vec();
                 path.extend_from_slice(name);
-                if let Some(hit) = self.file(PathBuf::from(OsStr::from_bytes(&path)), None)? {
+                if self.chain.beside
+                    && let Some(hit) = self.file(PathBuf::from(OsStr::from_bytes(&path)), None)?
+                {
                     let hit = Rc::new(hit);
                     if !next {
                         return Ok(Some(hit));
@@ -356,7 +358,7 @@ impl<'a> Walk<'a> {
         if name.starts_with(b"/") {
             return self.refuse_precompiled(Path::new(OsStr::from_bytes(name)));
         }
-        if operand.form == Form::Quote {
+        if operand.form == Form::Quote && self.chain.beside {
             let beside = [dir_of(&by.path), name].concat();
             self.refuse_precompiled(Path::new(OsStr::from_bytes(&beside)))?;
         }
