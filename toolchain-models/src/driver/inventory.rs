@@ -27,7 +27,7 @@ pub(crate) fn rows() -> impl Iterator<Item = (&'static str, bool)> {
 
 /// Whether the kept inventory has this option: as it is, without `no-`, or up to its value.
 pub(crate) fn keeps(arg: &[u8]) -> bool {
-    spellings(arg).any(|name| NAMES.contains(&*name))
+    is_spelled(arg, |name| NAMES.contains(name))
 }
 
 /// Whether this is an option of the compiler's whose name and class tell that it is about code and warnings only.
@@ -36,23 +36,20 @@ pub(crate) fn has(req: &Request, world: &dyn World, arg: &[u8]) -> Result<bool, 
         return Ok(true);
     }
     let told = told(req, world)?;
-    Ok(spellings(arg).any(|name| std::str::from_utf8(&name).is_ok_and(|name| told.contains(name))))
+    Ok(is_spelled(arg, |name| std::str::from_utf8(name).is_ok_and(|name| told.contains(name))))
 }
 
-/// The names under which an argument may be listed.
-fn spellings(arg: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    let value = arg.iter().position(|byte| *byte == b'=').map(|equals| arg[..=equals].to_vec());
-    let dash = arg.iter().rposition(|byte| *byte == b'-').filter(|dash| *dash > 1).map(|dash| arg[..=dash].to_vec());
-    // The level of debugging information.
-    let level = arg.iter().rposition(|byte| !byte.is_ascii_digit()).filter(|_| arg.starts_with(b"-g"));
-    let digits = level.map(|last| arg[..=last].to_vec());
-    let all: Vec<Vec<u8>> = [Some(arg.to_vec()), value, dash, digits].into_iter().flatten().collect();
-    let positive = all
-        .clone()
-        .into_iter()
-        .filter_map(|name| (name.get(2..5)? == b"no-").then(|| [&name[..2], &name[5..]].concat()));
-    let positive: Vec<_> = positive.collect();
-    all.into_iter().chain(positive)
+/// Whether one of the names under which an argument may be listed is known.
+fn is_spelled(arg: &[u8], known: impl Fn(&[u8]) -> bool) -> bool {
+    let is = |arg: &[u8]| {
+        let up_to = |at: Option<usize>| at.is_some_and(|at| known(&arg[..=at]));
+        known(arg)
+            || up_to(arg.iter().position(|byte| *byte == b'='))
+            || up_to(arg.iter().rposition(|byte| *byte == b'-').filter(|dash| *dash > 1))
+            // The level of debugging information.
+            || arg.starts_with(b"-g") && up_to(arg.iter().rposition(|byte| !byte.is_ascii_digit()))
+    };
+    is(arg) || arg.get(2..5) == Some(b"no-") && is(&[&arg[..2], &arg[5..]].concat())
 }
 
 /// What the compiler itself lists as warnings, optimizations and properties of its target, as far as the description speaks
