@@ -52,6 +52,10 @@ fn debugging_information_of_its_own() {
         "gcc -gsplit-dwarf -save-temps=obj -c main.c -o obj/main.o",
         "gcc -gsplit-dwarf -dumpbase other.c -c main.c",
         "gcc -gsplit-dwarf -S main.c",
+        "gcc -gsplit-dwarf -fstack-usage -c main.c -o obj/main.c.o",
+        "g++ -gsplit-dwarf -fstack-usage --coverage -frandom-seed=s -c plus.cc -o obj/a.cc.b.o",
+        "gcc -gsplit-dwarf -fstack-usage -c main.c -o obj/main",
+        "gcc -gsplit-dwarf -fstack-usage -c ./main.c -o ./obj/../x.d.o",
     ] {
         bench.agrees(command);
     }
@@ -164,6 +168,19 @@ fn reports() {
     ] {
         assert_eq!(bench.reason(command), "unmodelled-option", "{command}");
     }
+}
+
+#[test]
+fn headers_that_are_yet_to_be_made() {
+    let bench = bench();
+    bench.write("gen.c", "#include \"gen.h\"\n#include <sub/more.h>\n#include \"a.h\"\nint x = A;\n");
+    for command in ["gcc -M -MG gen.c", "gcc -MM -MG -MP -Iinc gen.c", "gcc -MM -MG -MF obj/gen.d -MT x gen.c main.c"] {
+        bench.agrees(command);
+    }
+    assert_eq!(bench.world.looked_up.borrow().get(&bench.cwd.join("gen.h")), Some(&false));
+    bench.write("gen.h", "#include \"inc/a.h\"\n");
+    let inference = bench.agrees("gcc -M -MG gen.c");
+    assert!(inference.inputs.contains(&Input::File(bench.cwd.join("gen.h"))));
 }
 
 #[test]

@@ -93,6 +93,7 @@ impl Beside {
         if self.late && (self.stack || self.calls || self.record || !self.reports.is_empty()) {
             return Err(Reason::new(ReasonKind::UnmodelledOption, "reports of what -flto leaves to the link"));
         }
+        builder.world.purpose(&String::new);
         let text = |builder: &mut Builder<'_>, path: &OsStr| builder.output(path, Writes::Through, Holds::Text);
         if self.stack {
             text(builder, &self.stem(".su")?)?;
