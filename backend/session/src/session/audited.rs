@@ -80,35 +80,34 @@ impl Session {
         }
         self.before_native(request, Some(&known.thunk), "audit").map_err(Stop::Late)?;
         let before = audit::Before::look(&known.thunk);
-        let mut traced = self.trace(request, caller, known);
-        let mut compared = None;
-        if let Ok(trace) = &mut traced
-            && !caller.is_some_and(sys::is_hung_up)
-        {
-            let mut finding =
-                audit::compare(&self.contents.store, &known.thunk, end, trace, &known.request.exe, &before);
-            if let Ok(finding) = &mut finding
-                && repeatable
-                && let Err(stop) = self.forgive_chance(request, caller, known, finding, trace)
-            {
-                traced = Err(stop);
+        let mut finding = None;
+        let traced = self.trace(request, caller, known).and_then(|mut trace| {
+            if !caller.is_some_and(sys::is_hung_up) {
+                let (store, exe) = (&self.contents.store, &known.request.exe);
+                let mut found = audit::compare(store, &known.thunk, end, &trace, exe, &before);
+                if let Ok(found) = &mut found
+                    && repeatable
+                {
+                    self.forgive_chance(request, caller, known, found, &mut trace)?;
+                }
+                finding = Some(found);
             }
-            compared = Some(finding);
-        }
-        let compared = compared.filter(|_| !caller.is_some_and(sys::is_hung_up));
-        let Some(compared) = compared else {
+            Ok(trace)
+        });
+        if caller.is_some_and(sys::is_hung_up) {
             // The run was cut short, or make has removed what it made: nothing can be held against that.
             if !traced.is_ok_and(|trace| trace.exit.success()) {
                 before.remove_changed();
             }
             return Err(native("cancelled", ""));
-        };
+        }
         let trace = traced?;
+        let Some(finding) = finding else { return Err(native("cancelled", "")) };
         line.audited = true;
         line.thunk = matches!(end, ThunkEnd::Done(_));
         line.native = (!line.thunk).then(|| "thunk-failed".to_owned());
         let tool = String::from_utf8_lossy(&request.tool).into_owned();
-        match compared {
+        match finding {
             Ok(finding) if !finding.differences.is_empty() => match self.says_nothing(&known.key, &known.thunk) {
                 None => self.disable(&known.shape, &finding.to_string(), &tool),
                 Some(why) => line.detail = Some(format!("the audit says nothing: {why}")),
