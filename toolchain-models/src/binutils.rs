@@ -1,4 +1,4 @@
-//! Models of the binary utilities: `ar`, `ranlib`, `strip`, `objcopy`, and of direct calls of the linker.
+//! Models of the binary utilities: `ar`, `ranlib`, `strip`, `objcopy`, `dwp`, and of direct calls of the linker.
 //!
 //! Each tool's options are in a file of its own; here is what they share. Knows nothing of compilers.
 
@@ -19,6 +19,7 @@ use crate::{closure, ld};
 
 mod ar;
 mod determinism;
+mod dwp;
 pub(crate) mod format;
 mod getopt;
 #[cfg(test)]
@@ -54,6 +55,7 @@ fn inference(req: &Request, world: &dyn World) -> Result<Inference, Reason> {
         b"ranlib" => ranlib::model(&mut call)?,
         b"strip" => strip::model(&mut call)?,
         b"objcopy" => objcopy::model(&mut call)?,
+        b"dwp" => dwp::model(&mut call)?,
         b"ld" | b"ld.bfd" => link(&mut call)?,
         _ => return Err(Reason::new(ReasonKind::UnknownTool, req.tool.to_string_lossy())),
     }

@@ -37,7 +37,7 @@ impl Models {
             b"gcc" | b"g++" | b"cc" | b"c++" | b"cpp" => driver::infer(req, world, &self.headers).into(),
             b"cc1" | b"cc1plus" | b"as" => driver::infer_step(req, world, &self.headers).into(),
             b"ar" | b"ranlib" | b"strip" | b"objcopy" | b"nm" | b"ld" | b"ld.bfd" | b"gcc-ar" | b"gcc-ranlib"
-            | b"gcc-nm" => binutils::infer(req, world),
+            | b"gcc-nm" | b"dwp" => binutils::infer(req, world),
             _ => Reason::new(ReasonKind::UnknownTool, req.tool.to_string_lossy()).into(),
         }
     }
@@ -47,7 +47,7 @@ impl Models {
 /// stands in for tools that were not asked for one by one.
 #[must_use]
 pub fn makes_thunks(tool: &OsStr) -> bool {
-    const WRITERS: [&[u8]; 14] = [
+    const WRITERS: [&[u8]; 15] = [
         b"gcc",
         b"g++",
         b"cc",
@@ -62,6 +62,7 @@ pub fn makes_thunks(tool: &OsStr) -> bool {
         b"objcopy",
         b"gcc-ar",
         b"gcc-ranlib",
+        b"dwp",
     ];
     // `llvm-bitcode-strip` is no `strip` of a target named `llvm-bitcode`
     !tool.as_bytes().starts_with(b"llvm-") && WRITERS.contains(&base_name(tool))

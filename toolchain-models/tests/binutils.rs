@@ -167,6 +167,30 @@ fn stripping_and_copying() {
 }
 
 #[test]
+fn packing_of_debug_information() {
+    let bench = Bench::new();
+    sh(
+        &bench,
+        "gcc -g -gsplit-dwarf -c one.c -o one.o; gcc -g -gsplit-dwarf -c main.c -o main.o; gcc -g -gsplit-dwarf main.o one.o -o prog",
+    );
+    let packed = bench.check("dwp one.dwo main.dwo -o all.dwp");
+    assert!(has_input(&packed, &file(&bench, "main.dwo")));
+    bench.check("dwp -v -o all.dwp main.dwo");
+    bench.check("dwp --output=again.dwp all.dwp");
+    for (line, kind) in [
+        ("dwp -e prog", "footprint"),
+        ("dwp --exec=prog -o x.dwp", "footprint"),
+        ("dwp --verify-only main.dwo", "reads-only"),
+        ("dwp main.dwo", "usage"),
+        ("dwp -o x.dwp nowhere.dwo", "input"),
+        ("dwp -o x.dwp @members", "unmodelled-option"),
+        ("dwp --version", "probe-version"),
+    ] {
+        assert_eq!(bench.0.reason(line), kind, "{line}");
+    }
+}
+
+#[test]
 fn shapes_do_not_hold_names() {
     let bench = Bench::new();
     let shape = |line: &str| bench.0.thunk(line).shape;

@@ -24,8 +24,11 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
     if matches!(act, b'p' | b't') {
         return Err(Reason::new(ReasonKind::ReadsOnly, "ar prints"));
     }
-    if parsed.dependencies && !determinism::records_dependencies(&call.req.exe, call.world)? {
-        return Err(Reason::new(ReasonKind::UnmodelledOption, "l: another tool's"));
+    // With other operations the text counts as a member's name.
+    if parsed.dependencies
+        && (!matches!(act, b'r' | b'q') || !determinism::records_dependencies(&call.req.exe, call.world)?)
+    {
+        return Err(Reason::new(ReasonKind::UnmodelledOption, "l: dependencies of a library"));
     }
     let Some((archive, names)) = parsed.operands.split_first() else {
         return Err(Reason::new(ReasonKind::Usage, "ar without an archive"));
@@ -120,6 +123,7 @@ fn changes_nothing(parsed: &Parsed, act: u8, names: &[OsString], entries: Option
             !names.iter().any(|name| meant(&name))
         }
         (b's', _) => false,
+        _ if parsed.dependencies => false,
         _ => names.is_empty(),
     }
 }

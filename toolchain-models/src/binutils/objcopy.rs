@@ -83,6 +83,7 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
     let mut real_times = None;
     let mut verbose = false;
     let mut given = false;
+    let mut is_srec = false;
     let mut files = Vec::new();
     let mut dumped = Vec::new();
     for word in parse(&call.args.clone(), TABLE)? {
@@ -106,6 +107,7 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
             Effect::Target | Effect::InputTarget => {
                 format::target(&value)?;
                 given |= effect == Effect::InputTarget;
+                is_srec |= value.as_bytes().ends_with(b"srec");
                 call.shape(&value);
             }
             Effect::RealTimes(real) => real_times = Some(real),
@@ -121,8 +123,9 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
         _ => return Err(Reason::new(ReasonKind::Usage, "objcopy takes one file or two")),
     };
     let is_archive = format::check(call, &call.path(input), real_times, given)?;
-    if verbose && (is_archive || target.is_none()) {
-        return Err(Reason::new(ReasonKind::UnmodelledOption, "v: names a temporary file"));
+    if (verbose || is_srec) && (is_archive || target.is_none()) {
+        let what = if verbose { "v" } else { "srec" };
+        return Err(Reason::new(ReasonKind::UnmodelledOption, format!("{what}: names a temporary file")));
     }
     match target {
         None => call.modifies(input)?,

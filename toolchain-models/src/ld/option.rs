@@ -279,7 +279,7 @@ pub(crate) static LONG: &[Opt] = table! {
     ("strip-discarded", None, Pure),
     ("sysroot", Required, Sysroot),
     ("target-help", None, Probe(ReasonKind::ProbePrint)),
-    ("task-link", Required, Pure),
+    ("task-link", Required, Relocatable),
     ("trace", None, Pure),
     ("trace-symbol", Required, Pure),
     ("traditional-format", None, Pure),

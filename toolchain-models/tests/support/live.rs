@@ -207,9 +207,16 @@ impl Bench {
 
     /// Runs the command natively, here.
     pub fn native(&self, command: &str) -> Native {
+        self.native_under(&[], command)
+    }
+
+    /// The same, run by another program that is given with its arguments.
+    fn native_under(&self, runner: &[OsString], command: &str) -> Native {
         let request = self.request(command);
         let before = self.files();
-        let output = Command::new(&request.exe)
+        let words: Vec<&OsStr> = runner.iter().map(OsString::as_os_str).chain([request.exe.as_os_str()]).collect();
+        let output = Command::new(words[0])
+            .args(&words[1..])
             .args(request.args())
             .env_clear()
             .envs(self.env.iter().cloned())
@@ -256,13 +263,18 @@ impl Bench {
 
     /// As `agrees`, for calls of which it is not known what becomes of them: an error is a difference.
     pub fn compare(&self, command: &str) -> Result<Compared, String> {
+        self.compare_under(&[], command)
+    }
+
+    /// The same, with the tool run by another program that is given with its arguments.
+    pub fn compare_under(&self, runner: &[OsString], command: &str) -> Result<Compared, String> {
         let inference = match self.infer(command) {
             Verdict::Thunk(inference) => inference,
             Verdict::RunReal(reason) => return Ok(Compared::Native(reason)),
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let sealed = Sealed::run(&inference);
-        let native = self.native(command);
+        let native = self.native_under(runner, command);
         if sealed.status != native.status {
             let (sealed_says, native_says) = (text(&sealed.stderr), text(&native.stderr));
             return Err(format!("{:?} for {:?}: {sealed_says} for {native_says}", sealed.status, native.status));
