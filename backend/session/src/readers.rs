@@ -2,7 +2,8 @@
 //! run.
 
 /// Their names.
-pub(crate) const READERS: [&str; 56] = [
+pub(crate) const READERS: [&str; 58] = [
+    "addr2line",
     "awk",
     "b2sum",
     "base64",
@@ -15,13 +16,14 @@ pub(crate) const READERS: [&str; 56] = [
     "cut",
     "dd",
     "diff",
-    "dwp",
     "dwz",
     "egrep",
+    "elfedit",
     "fgrep",
     "file",
     "gawk",
     "gcc-nm",
+    "gprof",
     "grep",
     "gzip",
     "head",

@@ -37,6 +37,19 @@ whole: prog part.o
     bench.alike(&["-j1"]);
 }
 
+/// Who reads a thin archive reads its members, which nobody named.
+#[test]
+fn members_of_thin_archives() {
+    let rules = "\
+whole: other.o
+\tar rcT thin.a other.o
+\tnm -s thin.a >map
+\ttouch whole
+";
+    let bench = Bench::new(project(rules).file("other.c", "int other(void) { return 1; }\n"));
+    bench.alike(&["-j1"]);
+}
+
 /// A program that gg does not know: somebody is told.
 #[test]
 fn another_program() {

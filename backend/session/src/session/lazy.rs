@@ -5,8 +5,8 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fs::Permissions;
-use std::io::Write as _;
+use std::fs::{File, Permissions};
+use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
@@ -212,7 +212,12 @@ impl Session {
             open = Some(path);
         }
         let others = if readers::may_read_more(&request.tool) { self.waiting() } else { Vec::new() };
-        Some(match self.make_real_and(&held, &others, open.as_deref()) {
+        let mut made = self.make_real_and(&held, &others, open.as_deref());
+        if made.is_ok() && others.is_empty() && names_thin_archive(request) {
+            // Its members stand in files that nobody named.
+            made = self.make_real(&[], &self.waiting());
+        }
+        Some(match made {
             Ok(()) => self.run_real(request, false)?,
             Err(said) => refusal(said),
         })
@@ -427,6 +432,17 @@ impl Session {
 /// What an output holds that is a depfile, where that is sure.
 fn depfile(known: &Known, place: usize) -> Option<&[u8]> {
     known.depfiles.iter().find(|(at, _)| *at == place).map(|(_, text)| text.as_slice())
+}
+
+/// Whether a file that the call names holds nothing but the names of others.
+fn names_thin_archive(request: &Request) -> bool {
+    let cwd = Path::new(OsStr::from_bytes(&request.cwd));
+    request.argv.iter().skip(1).flat_map(|arg| readers::paths_in(arg)).any(|part| {
+        let path = cwd.join(OsStr::from_bytes(part));
+        let mut magic = [0; 8];
+        let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
+        is_file && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == b"!<thin>\n"
+    })
 }
 
 fn path_of(output: &Output) -> PathBuf {
