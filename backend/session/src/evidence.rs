@@ -5,16 +5,18 @@
 //! whether something other than a file is in the way), files by their state, or by their content where
 //! the content was taken.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use gg_models::{FileKind, Stat};
 use gg_thunk::{Bytes, NameHasher, ValueName};
 use serde::{Deserialize, Serialize};
+
+use crate::by_path::ByPath;
 
 /// How a path was looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -101,17 +103,18 @@ impl Evidence {
     /// not looked at for its content: an output that is not also read may be there or not. `times`: modification times
     /// count too.
     pub fn gather(items: Vec<Item>, outputs: &HashSet<PathBuf>, begun: i128, times: bool) -> Evidence {
-        let plain: HashSet<Bytes> = items
-            .iter()
-            .filter(|item| item.look == Look::Own && matches!(item.found, Found::File { .. } | Found::Dir))
-            .map(|item| item.path.clone())
-            .collect();
-        let mut kept = Vec::new();
-        let mut dirs: BTreeMap<Bytes, BTreeSet<Bytes>> = BTreeMap::new();
-        let mut there: HashMap<PathBuf, There> = HashMap::new();
+        let mut plain: ByPath<()> = ByPath::default();
+        for item in &items {
+            if item.look == Look::Own && matches!(item.found, Found::File { .. } | Found::Dir) {
+                plain.insert(OsStr::from_bytes(&item.path).to_owned(), ());
+            }
+        }
+        let mut kept = Vec::with_capacity(items.len());
+        let mut dirs: ByPath<Vec<Bytes>> = ByPath::default();
+        let mut there: ByPath<There> = ByPath::default();
         for mut item in items {
             let path = Path::new(OsStr::from_bytes(&item.path));
-            let output = outputs.contains(path);
+            let output = outputs.iter().any(|output| output.as_os_str() == path.as_os_str());
             match item.found {
                 Found::Absent | Found::File { content: None, .. } if output => {
                     item.found = Found::AnyFileOrNone;
@@ -119,21 +122,30 @@ impl Evidence {
                 }
                 Found::Absent => {
                     let (dir, name) = first_absent(path, &mut there);
-                    dirs.entry(dir.as_os_str().as_bytes().to_vec()).or_default().insert(name.as_bytes().to_vec());
+                    let name = name.as_bytes().to_vec();
+                    match dirs.get_mut(dir.as_os_str()) {
+                        Some(names) => names.push(name),
+                        None => drop(dirs.insert(dir.as_os_str().to_owned(), vec![name])),
+                    }
                 }
                 // What the links lead to is the file itself, whose state is kept already.
-                Found::File { .. } | Found::Dir if item.look == Look::Followed && plain.contains(&item.path) => {}
+                Found::File { .. } | Found::Dir
+                    if item.look == Look::Followed && plain.contains_key(path.as_os_str()) => {}
                 _ => kept.push(item),
             }
         }
-        let absent = dirs.into_iter().map(|(dir, names)| {
-            let stat = match there.get(Path::new(OsStr::from_bytes(&dir))) {
+        let mut dirs: Vec<(OsString, Vec<Bytes>)> = dirs.into_iter().collect();
+        dirs.sort_unstable();
+        let absent = dirs.into_iter().map(|(dir, mut names)| {
+            names.sort_unstable();
+            names.dedup();
+            let stat = match there.get(&dir) {
                 Some(There::Dir(stat)) => Some(*stat),
-                _ => look(Path::new(OsStr::from_bytes(&dir)), Look::Followed).ok().flatten(),
+                _ => look(Path::new(&dir), Look::Followed).ok().flatten(),
             };
             let settled = |stat: &Stat| begun - stat.mtime_ns.max(stat.ctime_ns) > SETTLED_NS;
             let state = stat.filter(settled).map(|stat| State::of(&stat));
-            Absent { dir, state, names: names.into_iter().collect() }
+            Absent { dir: dir.into_vec(), state, names }
         });
         let absent = absent.collect();
         Evidence { items: kept, absent, times }
@@ -188,10 +200,10 @@ enum There {
 
 /// The first part of an absent path that is absent, as its directory and its name: while that is not there,
 /// nothing below it is.
-fn first_absent<'p>(path: &'p Path, there: &mut HashMap<PathBuf, There>) -> (&'p Path, &'p OsStr) {
+fn first_absent<'p>(path: &'p Path, there: &mut ByPath<There>) -> (&'p Path, &'p OsStr) {
     let mut at = path;
     while let (Some(dir), Some(name)) = (at.parent(), at.file_name()) {
-        let exists = match there.get(dir) {
+        let exists = match there.get(dir.as_os_str()) {
             Some(known) => !matches!(known, There::Absent),
             None => {
                 let found = match look(dir, Look::Followed) {
@@ -200,7 +212,7 @@ fn first_absent<'p>(path: &'p Path, there: &mut HashMap<PathBuf, There>) -> (&'p
                     Err(_) => There::Unknown,
                 };
                 let exists = !matches!(found, There::Absent);
-                there.insert(dir.to_owned(), found);
+                there.insert(dir.as_os_str().to_owned(), found);
                 exists
             }
         };

@@ -5,13 +5,15 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::hash::BuildHasherDefault;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,7 +21,7 @@ use gg_models::{FileKind, Holds, RunOutput, Stat, World};
 use gg_store::sharded;
 use gg_thunk::{OutputName, Placeholder, ValueName};
 
-use crate::by_path::ByPath;
+use crate::by_path::{ByPath, PathHasher};
 use crate::evidence::{Evidence, Found, Item, Look, State, list, look, names_found};
 use crate::issued::Issued;
 use crate::listings::{Listings, Names};
@@ -75,7 +77,6 @@ pub(crate) struct LiveWorld<'a> {
     /// What is known of directories over requests, and what of them in this one.
     listings: Option<&'a Listings>,
     dirs: RefCell<ByPath<Known>>,
-    order: RefCell<Vec<(PathBuf, Look)>>,
     links: RefCell<HashMap<PathBuf, PathBuf>>,
     contents: RefCell<ByPath<ValueName>>,
     /// A file that had two contents within this request.
@@ -86,30 +87,55 @@ pub(crate) struct LiveWorld<'a> {
     purposes: Option<RefCell<Vec<Purpose>>>,
 }
 
-/// The answers of one request.
+/// The answers of one request, in the order of the look-ups.
 #[derive(Default)]
 struct Seen {
-    own: ByPath<Option<Stat>>,
-    followed: ByPath<Option<Stat>>,
+    answers: Vec<Answer>,
+    by_path: HashMap<Rc<OsStr>, usize, BuildHasherDefault<PathHasher>>,
+}
+
+/// What stands at a path: itself, and where links lead to from there.
+struct Answer {
+    path: Rc<OsStr>,
+    own: Option<Option<Stat>>,
+    followed: Option<Option<Stat>>,
+}
+
+impl Answer {
+    fn get(&self, how: Look) -> Option<Option<Stat>> {
+        if how == Look::Own { self.own } else { self.followed }
+    }
 }
 
 impl Seen {
-    fn of(&self, how: Look) -> &ByPath<Option<Stat>> {
-        if how == Look::Own { &self.own } else { &self.followed }
-    }
-
     fn get(&self, path: &Path, how: Look) -> Option<Option<Stat>> {
-        self.of(how).get(path.as_os_str()).copied()
+        self.answers[*self.by_path.get(path.as_os_str())?].get(how)
     }
 
     fn insert(&mut self, path: &Path, how: Look, answer: Option<Stat>) {
-        let map = if how == Look::Own { &mut self.own } else { &mut self.followed };
-        map.insert(path.as_os_str().to_owned(), answer);
+        let number = match self.by_path.get(path.as_os_str()) {
+            Some(number) => *number,
+            None => {
+                let path: Rc<OsStr> = path.as_os_str().into();
+                self.by_path.insert(Rc::clone(&path), self.answers.len());
+                self.answers.push(Answer { path, own: None, followed: None });
+                self.answers.len() - 1
+            }
+        };
+        let known = &mut self.answers[number];
+        *(if how == Look::Own { &mut known.own } else { &mut known.followed }) = Some(answer);
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&Path, Look, Option<Stat>)> {
+        let looks = [Look::Followed, Look::Own];
+        self.answers.iter().flat_map(move |answer| {
+            looks.into_iter().filter_map(move |how| Some((Path::new(&*answer.path), how, answer.get(how)?)))
+        })
     }
 
     /// What was there.
-    fn there(&self) -> impl Iterator<Item = (&OsString, Stat)> {
-        self.own.iter().chain(&self.followed).filter_map(|(path, stat)| Some((path, (*stat)?)))
+    fn there(&self) -> impl Iterator<Item = (&Path, Stat)> {
+        self.all().filter_map(|(path, _, stat)| Some((path, stat?)))
     }
 }
 
@@ -167,7 +193,6 @@ impl<'a> LiveWorld<'a> {
             seen: RefCell::default(),
             listings: None,
             dirs: RefCell::default(),
-            order: RefCell::default(),
             links: RefCell::default(),
             contents: RefCell::default(),
             torn: RefCell::default(),
@@ -236,9 +261,9 @@ impl<'a> LiveWorld<'a> {
     /// The files that were looked at, as they were then, of those that are wanted.
     pub fn seen_files(&self, wanted: impl Fn(&Path, &Stat) -> bool) -> Vec<(PathBuf, Stat)> {
         let seen = self.seen.borrow();
-        let wanted = seen.there().filter(|(path, stat)| stat.kind == FileKind::File && wanted(Path::new(path), stat));
+        let wanted = seen.there().filter(|(path, stat)| stat.kind == FileKind::File && wanted(path, stat));
         let by_identity: HashMap<_, _> =
-            wanted.map(|(path, stat)| ((stat.dev, stat.ino), (PathBuf::from(path), stat))).collect();
+            wanted.map(|(path, stat)| ((stat.dev, stat.ino), (path.to_owned(), stat))).collect();
         by_identity.into_values().collect()
     }
 
@@ -264,16 +289,15 @@ impl<'a> LiveWorld<'a> {
     /// modification times count too.
     pub fn evidence(&self, outputs: &HashSet<PathBuf>, times: bool) -> Evidence {
         let (seen, links, contents) = (self.seen.borrow(), self.links.borrow(), self.contents.borrow());
-        let order = self.order.borrow();
         let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
         // A file has one content, however its path is spelled: `src/../deps/x.h` was taken as `deps/x.h`.
-        let taken = |(path, stat): (&OsString, Stat)| {
-            Some((State::of(&stat), *contents.get(path).filter(|_| stat.kind == FileKind::File)?.digest()))
+        let taken = |(path, stat): (&Path, Stat)| {
+            let content = contents.get(path.as_os_str()).filter(|_| stat.kind == FileKind::File)?;
+            Some((State::of(&stat), *content.digest()))
         };
         let taken: HashMap<State, [u8; 32]> = seen.there().filter_map(taken).collect();
-        let items = order.iter().map(|key| {
-            let (path, look) = key;
-            let found = match seen.get(path, *look).flatten() {
+        let items = seen.all().map(|(path, look, stat)| {
+            let found = match stat {
                 None => Found::Absent,
                 Some(stat) => match stat.kind {
                     FileKind::Dir => Found::Dir,
@@ -286,7 +310,7 @@ impl<'a> LiveWorld<'a> {
                     },
                 },
             };
-            Item { path: bytes(path), look: *look, found }
+            Item { path: bytes(path), look, found }
         });
         let listed = self.lists.borrow();
         let lists = listed.iter().map(|(path, names)| Item {
@@ -332,13 +356,9 @@ impl<'a> LiveWorld<'a> {
             self.links.borrow_mut().insert(path.to_owned(), std::fs::read_link(path)?);
         }
         let mut seen = self.seen.borrow_mut();
-        let mut note = |how: Look| {
-            self.order.borrow_mut().push((path.to_owned(), how));
-            seen.insert(path, how, answer);
-        };
-        note(how);
+        seen.insert(path, how, answer);
         if same {
-            note(Look::Own);
+            seen.insert(path, Look::Own, answer);
         }
         Ok(answer)
     }
