@@ -529,6 +529,50 @@ mod tests {
     }
 
     #[test]
+    fn what_a_directory_lacks_needs_no_look_until_it_changes() {
+        let dir = gg_testkit::temp_dir();
+        let recall = Recall::new(Path::new("/nonexistent"));
+        let listings = Listings::default();
+        // Its times are believed an hour later.
+        let world = || {
+            let world = LiveWorld::new(&recall, &[], None).with_listings(&listings);
+            LiveWorld { begun: world.begun + 3_600_000_000_000, ..world }
+        };
+        let first = world();
+        for number in 0..40 {
+            assert_eq!(first.stat(&dir.path().join(format!("{number}.h"))).unwrap(), None);
+        }
+        let second = world();
+        for absent in ["no.h", "bits/no.h", "bits/more/no.h"] {
+            assert_eq!(second.stat(&dir.path().join(absent)).unwrap(), None, "{absent}");
+        }
+        let known = |world: &LiveWorld<'_>| world.dirs.borrow().get(dir.path().as_os_str()).cloned();
+        assert!(matches!(known(&first), Some(Known::There(_))));
+        assert!(matches!(known(&second), Some(Known::Names(_))));
+        let evidence = second.evidence(&HashSet::new(), false);
+        let read = |path: &Path, _: &Stat| Some(ValueName::of(&std::fs::read(path).unwrap()));
+        assert!(evidence.holds(&read));
+        std::fs::create_dir(dir.path().join("bits")).unwrap();
+        std::fs::write(dir.path().join("bits/no.h"), "").unwrap();
+        assert!(!evidence.holds(&read), "what was not looked for by itself is evidence, too");
+        assert!(world().stat(&dir.path().join("bits/no.h")).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_file_without_links_is_looked_at_once_for_both() {
+        let dir = gg_testkit::temp_dir();
+        std::fs::write(dir.path().join("a"), "").unwrap();
+        std::os::unix::fs::symlink("a", dir.path().join("b")).unwrap();
+        let recall = Recall::new(Path::new("/nonexistent"));
+        let world = LiveWorld::new(&recall, &[], None);
+        let [a, b] = ["a", "b"].map(|name| dir.path().join(name));
+        assert_eq!(world.stat(&a).unwrap(), world.stat(&b).unwrap());
+        let own = |path: &Path| world.seen.borrow().get(path, Look::Own).flatten().map(|stat| stat.kind);
+        assert_eq!((own(&a), own(&b)), (Some(FileKind::File), None));
+        assert_eq!(world.lstat(&b).unwrap().map(|stat| stat.kind), Some(FileKind::Symlink));
+    }
+
+    #[test]
     fn a_file_that_changes_between_two_looks_is_noticed() {
         let recall = Recall::new(Path::new("/nonexistent"));
         let world = LiveWorld::new(&recall, &[], None);
