@@ -67,6 +67,9 @@ fn link(call: &mut Call<'_>) -> Result<(), Reason> {
         return Err(Reason::new(ReasonKind::ProbeVersion, "no input files"));
     }
     let footprint = ld::footprint(&call.args, &call.req.cwd, &call.req.env, &call.req.exe, call.world)?;
+    if let Some(object) = footprint.intermediate.filter(|_| footprint.plugin) {
+        return Err(Reason::new(ReasonKind::Lto, object.to_string_lossy()));
+    }
     call.inputs.extend(footprint.inputs);
     for output in footprint.outputs {
         call.writes(output)?;
@@ -278,6 +281,7 @@ impl<'a> Call<'a> {
             outputs: self.outputs,
             shape,
             timestamps: false,
+            momentary: false,
             depfiles: Vec::new(),
             unsure: Vec::new(),
         })

@@ -5,17 +5,21 @@
 mod assemble;
 mod beside;
 mod builder;
+mod clock;
 mod compile;
 mod environment;
 pub(crate) mod inventory;
 mod link;
 pub(crate) mod locale;
+mod lto;
 pub(crate) mod option;
 mod plan;
 pub(crate) use plan::find_program;
 mod predefined;
+mod programs;
 pub(crate) mod response;
 mod scanned;
+mod specs;
 mod split;
 mod template;
 
@@ -39,6 +43,7 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
     }
     world.purpose(&|| "the command's own program".to_owned());
     look(world, &req.exe)?;
+    let specs = specs::files(&args, world)?;
     for operand in &parsed.operands {
         world.purpose(&|| format!("{}, an operand of the command", operand.display()));
         look(world, &req.cwd.join(operand))?;
@@ -46,15 +51,24 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
     // What the driver's plan rests on.
     world.purpose(&String::new);
     let plan = template::plan(req, &args, world)?;
+    specs::look_again(&plan, &args, req, world)?;
+    for file in &plan.specs {
+        world.purpose(&|| format!("{}, which the driver reads", file.display()));
+        let path = req.cwd.join(file);
+        // The driver has read them, too.
+        world.read(&path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
+    }
     let is = |name: &'static str| {
         move |command: &&plan::Command| command.argv.first().is_some_and(|exe| base_name(exe) == name.as_bytes())
     };
     let links = plan.commands.iter().any(|command| is("collect2")(&command));
     let mut builder = Builder::new(req, world, environment::of(req, links, world));
+    builder.piped = args.iter().any(|arg| arg == "-pipe");
     // The driver has read them: they are none of the steps' files, but of the call's.
-    builder.add(files.into_iter().map(Input::File));
+    builder.add(files.into_iter().chain(specs).map(Input::File));
+    builder.add(plan.specs.iter().map(|file| Input::File(req.cwd.join(file))));
     let mut locale = false;
-    let mut inline = Vec::new();
+    let mut compiled = compile::Compiled::default();
     for command in &plan.commands {
         let name = command.argv.first().ok_or_else(|| Reason::new(ReasonKind::Plan, "an empty command"))?;
         let path = req.var("PATH");
@@ -71,11 +85,12 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
                 if look(world, &exe.with_file_name("specs"))? {
                     return Err(Reason::new(ReasonKind::Plan, "a specs file beside the compiler"));
                 }
-                inline.extend(compile::add(&mut builder, headers, &exe, &command.argv)?);
+                let before = std::mem::take(&mut compiled);
+                compiled = before.then(compile::add(&mut builder, headers, &exe, &command.argv)?);
             }
-            b"as" => assemble::add(&mut builder, headers, &exe, &command.argv, std::mem::take(&mut inline))?,
+            b"as" => assemble::add(&mut builder, headers, &exe, &command.argv, std::mem::take(&mut compiled))?,
             b"objcopy" => split::add(&mut builder, &exe, &command.argv)?,
-            b"collect2" => link::add(&mut builder, &exe, command, &plan)?,
+            b"collect2" => link::add(&mut builder, &exe, command, &plan, &args)?,
             other => return Err(Reason::new(ReasonKind::Language, String::from_utf8_lossy(other))),
         }
     }
@@ -93,7 +108,7 @@ pub(crate) fn infer_step(req: &Request, world: &dyn World, headers: &Headers) ->
     builder.add(inputs);
     argv.insert(0, req.argv.first().cloned().unwrap_or_else(|| req.tool.clone()));
     if base_name(&req.tool) == b"as" {
-        assemble::add(&mut builder, headers, &req.exe, &argv, Vec::new())?;
+        assemble::add(&mut builder, headers, &req.exe, &argv, compile::Compiled::default())?;
     } else {
         compile::add(&mut builder, headers, &req.exe, &argv)?;
     }

@@ -34,6 +34,10 @@ pub(crate) struct Footprint {
     pub(crate) inputs: Vec<Input>,
     /// What it leaves.
     pub(crate) outputs: Vec<OutputSpec>,
+    /// A file with a compiler's intermediate code.
+    pub(crate) intermediate: Option<PathBuf>,
+    /// Whether there is a plugin to claim it.
+    pub(crate) plugin: bool,
 }
 
 /// The footprint of `ld_exe` called with `args` (without `argv[0]`, `@file` expanded) in `cwd`. A plugin that is named brings
@@ -154,7 +158,6 @@ impl<'a> Call<'a> {
         if !no_default_dirs {
             self.link.default_dirs.extend(default_dirs);
         }
-        self.link.plugin = !self.plugins.is_empty();
         self.output = last(Effect::Output).map(OsStr::to_owned);
         let mut maps = options().filter(|(_, effect, _)| matches!(effect, Effect::Map | Effect::PrintMap));
         if let Some((_, Effect::Map, name)) = maps.next_back()
@@ -318,7 +321,12 @@ impl<'a> Call<'a> {
         inputs.extend(
             self.outputs.iter().filter_map(|output| output.path.parent()).map(|dir| Input::Dir(dir.to_owned())),
         );
-        Ok(Footprint { inputs: inputs.into_iter().collect(), outputs: self.outputs })
+        Ok(Footprint {
+            inputs: inputs.into_iter().collect(),
+            outputs: self.outputs,
+            intermediate: self.link.intermediate,
+            plugin: !self.plugins.is_empty(),
+        })
     }
 }
 

@@ -101,7 +101,7 @@ reason_kinds! {
     Lto = "lto",
     /// A precompiled header.
     Pch = "pch",
-    /// `__DATE__` or `__TIME__` without `SOURCE_DATE_EPOCH`.
+    /// `__DATE__` or `__TIME__` without `SOURCE_DATE_EPOCH`, where the local time cannot be told.
     TimeMacro = "time-macro",
     /// A locale with another character set than UTF-8.
     Locale = "locale",
@@ -158,6 +158,9 @@ pub enum Holds {
     Binary,
     /// Text, or anything: a depfile, a map, assembler source. Somebody may look at it at any time.
     Text,
+    /// What the tool makes differently each time: a precompiled header, an object with names that are drawn by lot. Who wants
+    /// to know more reads it.
+    Varying,
 }
 
 /// A file that the steps write and that the caller gets.
@@ -194,6 +197,8 @@ pub struct Inference {
     pub shape: String,
     /// Whether modification times of inputs matter.
     pub timestamps: bool,
+    /// Whether the time of the request is among what the steps see: the same request gives another thunk a second later.
+    pub momentary: bool,
     /// What those outputs will hold that are depfiles, by their index, if the steps succeed: byte for byte what the compiler
     /// writes. Only where that is sure.
     pub depfiles: Vec<(usize, Vec<u8>)>,

@@ -167,7 +167,7 @@ fn reasons() {
     let bench = bench();
     bench.write("conftest.c", "");
     bench.write("time.c", "const char *t = __TIME__;\n");
-    bench.write("pre.h", "");
+    bench.write("newer.c", "#pragma GCC dependency \"a.h\"\n");
     bench.write("pre.h.gch", "");
     bench.write("pre.c", "#include \"pre.h\"\n");
     bench.write("x.m", "");
@@ -192,13 +192,12 @@ fn reasons() {
         ("gcc -qmystery -c main.c", "unknown-option"),
         ("gcc -fnot-an-option -c main.c", "unknown-option"),
         ("gcc -fno-stack-usage -c main.c", "usage"),
-        ("gcc -flto -c main.c", "lto"),
+        ("gcc -flto-report -flto -c main.c", "lto"),
         ("gcc -Wp,-fdump-tree-all -c main.c", "unmodelled-option"),
-        ("gcc -Wa,-al=list -c main.c", "unmodelled-option"),
+        ("gcc -Wa,-ag=list -c main.c", "unmodelled-option"),
         ("gcc -specs=x -c main.c", "unmodelled-option"),
-        ("gcc a.h", "pch"),
         ("gcc -c pre.c", "pch"),
-        ("gcc -c time.c", "time-macro"),
+        ("gcc -c newer.c", "times"),
         ("gcc -fsyntax-only main.c", "output-kind"),
     ] {
         assert_eq!(bench.reason(command), reason, "{command}");

@@ -24,3 +24,5 @@ mod there;
 mod times;
 #[path = "dropin/upgraded.rs"]
 mod upgraded;
+#[path = "dropin/varying.rs"]
+mod varying;

@@ -12,7 +12,7 @@ use crate::evidence::Evidence;
 use crate::{processor, sys};
 
 /// Raised when models change what they infer: older entries are then not found.
-pub(crate) const GENERATION: u32 = 9;
+pub(crate) const GENERATION: u32 = 10;
 
 /// What is kept of a call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use gg_thunk::Writes;
 
-use super::builder::Builder;
-use super::compile::AssemblerNames;
+use super::builder::{Builder, is_temporary};
+use super::compile::{AssemblerNames, Compiled};
 use crate::scan::{Chain, Flavour, Headers, Walk};
 use crate::verdict::{Holds, Input, Reason, ReasonKind};
 use crate::world::FileKind;
@@ -70,20 +70,53 @@ const FAMILIES: &[&str] = &[
     "--gen-debug",
     "--gstabs",
     "--hash-size=",
+    "--listing-",
     "--mlittle",
     "--mbig",
     "--size-check=",
     "-m",
 ];
 
+#[derive(Default)]
 struct Arguments {
     inputs: Vec<OsString>,
     dirs: Vec<OsString>,
-    output: OsString,
+    output: Option<OsString>,
+    /// The rule that is written for make.
+    depfile: Option<OsString>,
+    /// The listing's file; nothing for standard output.
+    listing: Option<OsString>,
+    /// A listing is made: of a pipe it would be another.
+    lists: bool,
+    /// A listing quotes the sources that the compiler names.
+    quotes: bool,
+    /// `--debug-prefix-map`: they may go by other names.
+    maps: bool,
+}
+
+impl Arguments {
+    /// `-a`, its letters and the name behind `=`; some assembler flags of targets begin so, too.
+    fn listing(&mut self, arg: &OsStr) -> Result<(), Reason> {
+        let bytes = &arg.as_bytes()[b"-a".len()..];
+        let (letters, file) = match bytes.iter().position(|byte| *byte == b'=') {
+            Some(equals) => (&bytes[..equals], Some(&bytes[equals + 1..])),
+            None => (bytes, None),
+        };
+        // With `g` it tells the time.
+        if !letters.iter().all(|letter| b"cdhilmns".contains(letter)) || file.is_some_and(<[u8]>::is_empty) {
+            return Err(Reason::new(ReasonKind::UnmodelledOption, format!("as {}", arg.to_string_lossy())));
+        }
+        self.lists = true;
+        self.quotes |= letters.is_empty() || letters.contains(&b'h');
+        if let Some(file) = file {
+            self.listing = Some(OsStr::from_bytes(file).to_owned());
+        }
+        Ok(())
+    }
 }
 
 fn parse(args: &[OsString]) -> Result<Arguments, Reason> {
-    let mut parsed = Arguments { inputs: Vec::new(), dirs: Vec::new(), output: "a.out".into() };
+    let mut parsed = Arguments::default();
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let bytes = arg.as_bytes();
@@ -103,10 +136,15 @@ fn parse(args: &[OsString]) -> Result<Arguments, Reason> {
         } else if let Some(joined) = bytes.strip_prefix(b"-I") {
             parsed.dirs.push(value(joined)?);
         } else if let Some(joined) = bytes.strip_prefix(b"-o") {
-            parsed.output = value(joined)?;
+            parsed.output = Some(value(joined)?);
+        } else if bytes == b"--MD" {
+            parsed.depfile = Some(value(b"")?);
+        } else if let Some(joined) = bytes.strip_prefix(b"--MD=") {
+            parsed.depfile = Some(value(joined)?);
         } else if let Some(joined) =
             bytes.strip_prefix(b"--defsym").or_else(|| bytes.strip_prefix(b"--debug-prefix-map"))
         {
+            parsed.maps |= bytes.starts_with(b"--debug-prefix-map");
             value(joined.strip_prefix(b"=").unwrap_or(joined))?;
         } else if bytes == b"--version"
             || bytes == b"--help"
@@ -115,18 +153,12 @@ fn parse(args: &[OsString]) -> Result<Arguments, Reason> {
             || bytes == b"-V"
         {
             return Err(Reason::new(ReasonKind::ProbeVersion, arg.to_string_lossy()));
+        } else if bytes.starts_with(b"-a") {
+            parsed.listing(arg)?;
         } else if !(FLAGS.iter().any(|flag| bytes == flag.as_bytes())
             || FAMILIES.iter().any(|name| bytes.starts_with(name.as_bytes())))
         {
-            let kind = if bytes.starts_with(b"-a")
-                || bytes.starts_with(b"--listing")
-                || bytes == b"--MD"
-                || bytes == b"--statistics"
-            {
-                ReasonKind::UnmodelledOption
-            } else {
-                ReasonKind::UnknownOption
-            };
+            let kind = if bytes == b"--statistics" { ReasonKind::UnmodelledOption } else { ReasonKind::UnknownOption };
             return Err(Reason::new(kind, format!("as {}", arg.to_string_lossy())));
         }
     }
@@ -136,15 +168,21 @@ fn parse(args: &[OsString]) -> Result<Arguments, Reason> {
     Ok(parsed)
 }
 
-/// Adds the step: `argv` with `argv[0]`; `inline` are the operands met in the sources of the compiler's step before.
+/// Adds the step: `argv` with `argv[0]`; `compiled` is what the compiler's step before left.
 pub(crate) fn add(
     builder: &mut Builder<'_>,
     headers: &Headers,
     exe: &Path,
     argv: &[OsString],
-    inline: AssemblerNames,
+    compiled: Compiled,
 ) -> Result<(), Reason> {
     let args = parse(argv.get(1..).unwrap_or_default())?;
+    if args.quotes && (args.maps || compiled.maps) {
+        return Err(Reason::new(ReasonKind::Footprint, "as -a, with sources under other names"));
+    }
+    if args.lists && builder.piped && args.inputs.iter().any(|input| is_temporary(input)) {
+        return Err(Reason::new(ReasonKind::UnmodelledOption, "as -a with -pipe"));
+    }
     builder.step(exe, argv)?;
     let mut dirs = vec![PathBuf::new()];
     dirs.extend(args.dirs.iter().map(PathBuf::from));
@@ -155,13 +193,17 @@ pub(crate) fn add(
         }
     }
     let mut seen = BTreeSet::new();
-    let mut pending = inline;
+    let mut pending = compiled.assembler;
     // What a user's own assembler source makes may be meant for a plugin.
     let own = args.inputs.iter().any(|input| !builder.is_made(input));
     for input in &args.inputs {
         builder.input(input)?;
         if !builder.is_made(input) {
             pending.extend(names_in(builder, headers, Path::new(input))?);
+            if args.quotes && mentions(builder, input, &[b".file", b".loc", b".stab", b".ln", b"#"])? {
+                return Err(Reason::new(ReasonKind::Footprint, format!("as -a: {} may name sources", input.display())));
+            }
+            builder.intermediate |= mentions(builder, input, &[b".gnu.lto_"])?;
         }
     }
     while let Some((include, name)) = pending.pop() {
@@ -186,8 +228,22 @@ pub(crate) fn add(
             }
         }
     }
-    let holds = if own { Holds::Binary } else { Holds::Object };
-    builder.output(&args.output, Writes::Replace, holds)
+    let holds = if own { Holds::Binary } else { compiled.holds };
+    builder.output(args.output.as_deref().unwrap_or(OsStr::new("a.out")), Writes::Replace, holds)?;
+    for text in [&args.listing, &args.depfile].into_iter().flatten() {
+        builder.output(text, Writes::Through, Holds::Text)?;
+    }
+    Ok(())
+}
+
+/// Whether one of these words stands in a user's assembler source.
+fn mentions(builder: &Builder<'_>, input: &OsStr, words: &[&[u8]]) -> Result<bool, Reason> {
+    let path = builder.absolute(input);
+    let text = builder
+        .world
+        .read(&path)
+        .map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
+    Ok(words.iter().any(|word| text.windows(word.len()).any(|window| window == *word)))
 }
 
 fn names_in(builder: &Builder<'_>, headers: &Headers, path: &Path) -> Result<AssemblerNames, Reason> {

@@ -26,6 +26,8 @@ pub(super) struct Beside {
     calls: bool,
     /// `-ftest-coverage`.
     notes: bool,
+    /// `-fprofile-arcs`: the program counts its runs.
+    arcs: bool,
     /// `-fprofile-note=`.
     notes_file: Option<OsString>,
     /// `-fsave-optimization-record`.
@@ -66,7 +68,12 @@ impl Beside {
                 self.counts = true;
                 self.counts_dir = Some(value);
             }
-            b"-fprofile-dir=" | b"-fprofile-generate=" => self.counts_dir = Some(value),
+            b"-fprofile-arcs" | b"-fprofile-generate" => self.arcs = true,
+            b"-fprofile-generate=" => {
+                self.arcs = true;
+                self.counts_dir = Some(value);
+            }
+            b"-fprofile-dir=" => self.counts_dir = Some(value),
             b"-fauto-profile" => self.samples = Some("fbdata.afdo".into()),
             b"-fauto-profile=" => self.samples = Some(value),
             b"-frandom-seed" | b"-frandom-seed=" => self.seeded = true,
@@ -86,6 +93,11 @@ impl Beside {
             "-aux-info" => self.declarations = Some(value.to_owned()),
             _ => {}
         }
+    }
+
+    /// Whether the program counts its runs, by a stamp that ties the counts to the notes.
+    pub(super) fn counts_runs(&self) -> bool {
+        self.arcs
     }
 
     /// Adds the files of a run that compiles.
@@ -120,7 +132,9 @@ impl Beside {
                 Some(path) => path.clone(),
                 None => self.stem(".gcno")?,
             };
-            text(builder, &path)?;
+            // With a stamp, which is drawn by lot.
+            let holds = if self.seeded { Holds::Text } else { Holds::Varying };
+            builder.output(&path, Writes::Through, holds)?;
         }
         if self.counts || self.notes && self.seeded {
             self.counts(builder)?;

@@ -23,6 +23,12 @@ pub(crate) struct Builder<'a> {
     pub(crate) timestamps: bool,
     /// What is asked for goes to standard output, as with `-M`.
     pub(crate) prints: bool,
+    /// The time of the request is among what the commands see.
+    pub(crate) momentary: bool,
+    /// Some temporary object holds a compiler's intermediate code.
+    pub(crate) intermediate: bool,
+    /// `-pipe`: the assembler would read a pipe, which has no name.
+    pub(crate) piped: bool,
     /// Why lists of headers are not exact.
     pub(crate) unsure: Vec<&'static str>,
     depfiles: Vec<(usize, Vec<u8>)>,
@@ -35,7 +41,23 @@ pub(crate) struct Builder<'a> {
 impl<'a> Builder<'a> {
     pub(crate) fn new(req: &'a Request, world: &'a dyn World, env: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
         let (inputs, outputs, steps, tools, unsure, depfiles) = Default::default();
-        Self { req, world, env, timestamps: false, prints: false, unsure, depfiles, inputs, outputs, steps, tools }
+        let (timestamps, prints, momentary, intermediate, piped) = Default::default();
+        Self {
+            req,
+            world,
+            env,
+            timestamps,
+            prints,
+            momentary,
+            intermediate,
+            piped,
+            unsure,
+            depfiles,
+            inputs,
+            outputs,
+            steps,
+            tools,
+        }
     }
 
     /// The absolute path of a file as the commands spell it.
@@ -187,6 +209,7 @@ impl<'a> Builder<'a> {
             outputs: self.outputs,
             shape: digest.digest().iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
             timestamps: self.timestamps,
+            momentary: self.momentary,
             depfiles: self.depfiles,
             unsure: self.unsure,
         })

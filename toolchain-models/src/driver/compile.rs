@@ -11,6 +11,7 @@ use gg_thunk::Writes;
 
 use super::beside::Beside;
 use super::builder::Builder;
+use super::clock;
 use super::inventory;
 use super::option::{self, Effect, Inventory};
 use super::scanned::{self, Preprocessing, Scanned};
@@ -21,6 +22,29 @@ use crate::world::{FileKind, World};
 
 /// Operands of assembler directives in inline assembly, to be found by the assembler's step.
 pub(crate) type AssemblerNames = Vec<(bool, Vec<u8>)>;
+
+/// What a compiler's step leaves to the assembler's.
+pub(crate) struct Compiled {
+    pub(crate) assembler: AssemblerNames,
+    /// What the object will be.
+    pub(crate) holds: Holds,
+    /// Sources go by other names.
+    pub(crate) maps: bool,
+}
+
+impl Compiled {
+    /// What two steps leave, of which the second goes on with what the first made.
+    pub(crate) fn then(mut self, later: Self) -> Self {
+        self.assembler.extend(later.assembler);
+        Self { assembler: self.assembler, holds: later.holds, maps: self.maps || later.maps }
+    }
+}
+
+impl Default for Compiled {
+    fn default() -> Self {
+        Self { assembler: AssemblerNames::default(), holds: Holds::Object, maps: false }
+    }
+}
 
 /// Options of cc1's whose value is the next argument, or may be joined.
 const VALUED: &[&str] = &[
@@ -78,11 +102,19 @@ pub(super) struct Arguments {
     defined: Vec<OsString>,
     search: Vec<OsString>,
     output: Option<OsString>,
+    /// The precompiled header that is made.
+    precompiles: Option<OsString>,
     pub(super) depfile: Option<OsString>,
     /// The arguments without those that choose outputs, for asking again.
     asking: Vec<OsString>,
     preprocesses_only: bool,
     pub(super) dependencies_only: bool,
+    /// `-fpch-preprocess`: the preprocessor alone takes precompiled headers, and says so.
+    precompiled_in_text: bool,
+    /// `-flto`: what is made holds code that only a plugin understands.
+    intermediate: bool,
+    /// `-frandom-seed`: nothing is drawn by lot.
+    seeded: bool,
     preprocessed: bool,
     pub(super) assembly: bool,
     /// The value of `-std=`.
@@ -94,6 +126,17 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
+    /// Whether the precompiled form of a header is taken: the preprocessor alone takes none, nor does who makes one.
+    pub(super) fn takes_precompiled(&self) -> bool {
+        let text = self.preprocesses_only && !self.precompiled_in_text;
+        !(text || self.dependencies_only || self.precompiles.is_some())
+    }
+
+    /// Whether what is made has something in it that is drawn by lot: names of sections, stamps of counters.
+    fn draws_lots(&self) -> bool {
+        !self.seeded && (self.intermediate || self.beside.counts_runs())
+    }
+
     /// Whether trigraphs may be replaced: in the strict standards (some of the latest have none), or where they are asked for.
     fn has_trigraphs(&self) -> bool {
         self.trigraphs || self.standard.as_ref().is_some_and(|standard| !standard.as_bytes().starts_with(b"gnu"))
@@ -143,6 +186,13 @@ fn parse(args: &[OsString], inventory: Inventory<'_>) -> Result<Arguments, Reaso
         let (name, value, spelled): (&str, OsString, Vec<OsString>) = if let Some(name) = whole {
             let value = rest.next().ok_or_else(|| Reason::new(ReasonKind::Usage, format!("{name} lacks its value")))?;
             (name, value.clone(), vec![arg.clone(), value.clone()])
+        } else if let Some(joined) = bytes.strip_prefix(b"--output-pch=") {
+            // With `-o` the driver leaves the name to the next argument.
+            parsed.precompiles = match joined {
+                b"" => rest.next().cloned(),
+                name => Some(OsStr::from_bytes(name).to_owned()),
+            };
+            continue;
         } else if let Some(name) = joined() {
             (name, OsStr::from_bytes(&bytes[name.len()..]).to_owned(), vec![arg.clone()])
         } else {
@@ -190,12 +240,19 @@ fn flag(arg: &OsString, inventory: Inventory<'_>, parsed: &mut Arguments) -> Res
             parsed.search.push(arg.clone());
             parsed.asking.push(arg.clone());
         }
-        b"-quiet" | b"-version" | b"-fworking-directory" | b"-fpch-preprocess" => parsed.asking.push(arg.clone()),
-        bytes if bytes.starts_with(b"--output-pch") => return Err(Reason::new(ReasonKind::Pch, arg.to_string_lossy())),
+        b"-quiet" | b"-version" | b"-fworking-directory" => parsed.asking.push(arg.clone()),
+        b"-fpch-preprocess" => parsed.precompiled_in_text = true,
         bytes => {
-            if let Effect::Asks(kind) = option::covered(arg, inventory)?.effect {
+            let known = option::covered(arg, inventory)?;
+            if let Effect::Asks(kind) = known.effect {
                 return Err(Reason::new(kind, arg.to_string_lossy()));
             }
+            match known.name {
+                "-flto" | "-flto=" => parsed.intermediate = true,
+                _ if bytes == b"-fno-lto" => parsed.intermediate = false,
+                _ => {}
+            }
+            parsed.seeded |= bytes.starts_with(b"-frandom-seed=");
             parsed.trigraphs |= bytes == b"-trigraphs";
             if let Some(standard) = bytes.strip_prefix(b"-std=") {
                 parsed.standard = Some(OsStr::from_bytes(standard).to_owned());
@@ -217,7 +274,7 @@ pub(crate) fn add(
     headers: &Headers,
     exe: &Path,
     argv: &[OsString],
-) -> Result<AssemblerNames, Reason> {
+) -> Result<Compiled, Reason> {
     let inventory = |arg: &[u8]| inventory::has(builder.req, builder.world, arg);
     let args = parse(argv.get(1..).unwrap_or_default(), &inventory)?;
     let main = args.main.clone().ok_or_else(|| Reason::new(ReasonKind::Stdin, "no input"))?;
@@ -249,20 +306,29 @@ pub(crate) fn add(
             }
         }
     };
-    if let Some(file) = &reached.clock
-        && builder.req.var("SOURCE_DATE_EPOCH").is_none()
-    {
-        return Err(Reason::new(ReasonKind::TimeMacro, file.display().to_string()));
-    }
-    if let Some(file) = &reached.timestamp {
-        // The local time of the file's last change: the zone would count, too.
+    if let Some(file) = &reached.dependency {
+        // Where the other one is, is not known.
         return Err(Reason::new(ReasonKind::Times, file.display().to_string()));
+    }
+    if let Some(file) = &reached.clock {
+        clock::tell(builder, file)?;
+    }
+    if reached.timestamp.is_some() {
+        // The local time of the file's last change.
+        clock::zone(builder)?;
+        builder.timestamps = true;
     }
     builder.timestamps |= reached.times || reached.bodies.may_be_taken_for_one(&builder.req.cwd, builder.world)?;
     let files: Vec<_> = reached.files.iter().map(|file| Input::File(builder.absolute(file))).collect();
-    builder.add(files);
+    builder.add(files.into_iter().chain(reached.precompiled.into_iter().map(Input::File)));
+    if let Some(precompiled) = &args.precompiles {
+        builder.output(precompiled, Writes::Through, Holds::Varying)?;
+    }
     match &args.output {
-        Some(output) => builder.output(output, Writes::Through, Holds::Text)?,
+        Some(output) => {
+            let varies = args.draws_lots() && !args.preprocesses_only;
+            builder.output(output, Writes::Through, if varies { Holds::Varying } else { Holds::Text })?;
+        }
         None if args.dependencies_only => builder.prints |= args.depfile.is_none(),
         None if args.preprocesses_only => {
             return Err(Reason::new(ReasonKind::PreprocessToStdout, main.to_string_lossy()));
@@ -281,7 +347,17 @@ pub(crate) fn add(
             builder.depfile(depfile, bytes);
         }
     }
-    Ok(reached.assembler.into_iter().collect())
+    builder.intermediate |= args.intermediate;
+    let holds = match args.intermediate {
+        _ if args.draws_lots() => Holds::Varying,
+        true => Holds::Binary,
+        false => Holds::Object,
+    };
+    let maps = |arg: &OsString| {
+        [&b"-fdebug-prefix-map"[..], b"-ffile-prefix-map"].iter().any(|option| arg.as_bytes().starts_with(option))
+    };
+    let maps = argv.iter().any(maps);
+    Ok(Compiled { assembler: reached.assembler.into_iter().collect(), holds, maps })
 }
 
 fn headers_of(
@@ -298,27 +374,47 @@ fn headers_of(
     let walk = || {
         let mut walk = Walk::new(headers, builder.world, cwd, chain, flavour);
         walk.trigraphs = args.has_trigraphs();
+        walk.precompiled = args.takes_precompiled();
         walk.define(&args.defined).map(|()| walk)
     };
     let mut reached = walk()?.run(main, &forced)?;
     if !reached.computed.is_empty() {
-        let asked = ask_for_headers(builder, exe, args, main)?;
+        for file in &reached.precompiled {
+            // It must be there before the compiler is asked.
+            let read = builder.world.read_at(file, 0, 1);
+            read.map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", file.display())))?;
+        }
+        let how = (!reached.precompiled.is_empty()).then_some("-fpch-preprocess");
+        let asked = ask_for_headers(builder, exe, args, how, main)?;
         let more = walk()?.run_all(&asked, &reached.computed, main)?;
-        reached.files.extend(more.files);
-        reached.assembler.extend(more.assembler);
-        reached.bodies.extend(more.bodies);
-        reached.timestamp = reached.timestamp.or(more.timestamp);
-        reached.clock = reached.clock.or(more.clock);
+        merge(&mut reached, more);
     }
     Ok(reached)
 }
 
+fn merge(reached: &mut Reached, more: Reached) {
+    reached.files.extend(more.files);
+    reached.precompiled.extend(more.precompiled);
+    reached.assembler.extend(more.assembler);
+    reached.bodies.extend(more.bodies);
+    reached.timestamp = reached.timestamp.take().or(more.timestamp);
+    reached.dependency = reached.dependency.take().or(more.dependency);
+    reached.clock = reached.clock.take().or(more.clock);
+}
+
 /// The list that `-M` gives, for what the scanner cannot compute. It is asked for each time: what it rests on is not known
 /// before the files on it are, and a file that hides one of them is not on it.
-fn ask_for_headers(builder: &Builder<'_>, exe: &Path, args: &Arguments, main: &Path) -> Result<Vec<PathBuf>, Reason> {
+fn ask_for_headers(
+    builder: &Builder<'_>,
+    exe: &Path,
+    args: &Arguments,
+    how: Option<&str>,
+    main: &Path,
+) -> Result<Vec<PathBuf>, Reason> {
     let mut argv = vec![exe.as_os_str().to_owned(), "-E".into()];
     argv.extend(args.asking.iter().cloned());
     // Paths as they are found, so that the directory of the search path can be told from each.
+    argv.extend(how.iter().map(OsString::from));
     argv.extend(["-fno-canonical-system-headers".into(), "-M".into(), main.as_os_str().to_owned()]);
     let output = builder
         .world

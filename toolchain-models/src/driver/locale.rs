@@ -77,6 +77,36 @@ pub(crate) fn add(
     Ok(())
 }
 
+/// What programs read besides that take over all of the locale.
+pub(crate) fn whole(req: &Request, world: &dyn World) -> Result<Vec<Input>, Reason> {
+    const CATEGORIES: [&str; 10] = [
+        "LC_ADDRESS",
+        "LC_COLLATE",
+        "LC_IDENTIFICATION",
+        "LC_MEASUREMENT",
+        "LC_MONETARY",
+        "LC_NAME",
+        "LC_NUMERIC",
+        "LC_PAPER",
+        "LC_TELEPHONE",
+        "LC_TIME",
+    ];
+    let Some(name) = effective(req, "LC_ALL") else { return Ok(Vec::new()) };
+    let variants = name.to_str().and_then(variants).ok_or_else(|| refused(name))?;
+    let mut inputs = Vec::new();
+    for variant in variants {
+        let dir = Path::new("/usr/lib/locale").join(variant);
+        if stat(&dir, world)?.is_some() {
+            for category in CATEGORIES.map(|category| dir.join(category)) {
+                if stat(&category, world)? == Some(FileKind::File) {
+                    inputs.push(Input::File(category));
+                }
+            }
+        }
+    }
+    Ok(inputs)
+}
+
 fn stat(path: &Path, world: &dyn World) -> Result<Option<FileKind>, Reason> {
     let stat = world.stat(path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
     Ok(stat.map(|stat| stat.kind))

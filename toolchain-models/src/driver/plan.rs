@@ -26,6 +26,8 @@ pub(crate) struct Command {
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Plan {
     pub(crate) commands: Vec<Command>,
+    /// The files of specs that it read.
+    pub(crate) specs: Vec<PathBuf>,
     /// The variables that it exports: `COLLECT_GCC`, `COMPILER_PATH`, `LIBRARY_PATH`, …
     pub(crate) exported: Vec<(OsString, OsString)>,
 }
@@ -85,6 +87,8 @@ pub(crate) fn parse(text: &[u8]) -> Result<Plan, Reason> {
             plan.commands.push(Command { argv, collect_options: collect_options.clone() });
         } else if let Some(value) = line.strip_prefix(b"COLLECT_GCC_OPTIONS=") {
             collect_options = OsString::from_vec(value.to_vec());
+        } else if let Some(specs) = line.strip_prefix(b"Reading specs from ") {
+            plan.specs.push(PathBuf::from(OsStr::from_bytes(specs)));
         } else if let Some(equals) = exported(line) {
             plan.exported
                 .push((OsString::from_vec(line[..equals].to_vec()), OsString::from_vec(line[equals + 1..].to_vec())));

@@ -164,6 +164,7 @@ fn scan(
         standard_dirs: !how.no_standard_dirs,
         canonical: !how.as_found,
         maps_prefixes: how.maps_prefixes,
+        precompiled: args.takes_precompiled(),
         missing: Missing { users_only: how.users_only, listed: how.missing_listed, needed: !args.dependencies_only },
     };
     let asked = RefCell::new(std::collections::BTreeMap::new());
@@ -214,6 +215,7 @@ fn into_reached(builder: &Builder<'_>, exact: Exact, main: &Path) -> Result<Reac
     let mut reached = Reached {
         clock: exact.clock.then(|| main.to_owned()),
         timestamp: exact.timestamp.then(|| main.to_owned()),
+        dependency: exact.dependency.then(|| main.to_owned()),
         times: exact.times,
         assembler: exact.assembler.into_iter().collect(),
         files: exact.files.into_iter().map(OsString::from_vec).collect(),

@@ -44,6 +44,8 @@ const REFUSED: &[&str] = &[
     "-no-canonical-prefixes",
     "-save-temps",
     "-save-temps=",
+    "-specs",
+    "-specs=",
 ];
 
 /// What of the environment the driver's plan depends on.
@@ -223,6 +225,9 @@ impl Template {
     fn of(plan: Plan, parts: &[(Part, Vec<u8>)]) -> Option<Self> {
         let text =
             |words: Vec<OsString>| words.into_iter().map(|word| word.into_string().ok()).collect::<Option<Vec<_>>>();
+        if !plan.specs.is_empty() {
+            return None;
+        }
         let mut commands = Vec::new();
         for command in plan.commands {
             let argv = text(command.argv)?;
@@ -248,7 +253,7 @@ impl Template {
         };
         let commands = self.commands.iter().map(command).collect::<Option<Vec<_>>>()?;
         let exported = self.exported.iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Some(Plan { commands, exported })
+        Some(Plan { commands, exported, specs: Vec::new() })
     }
 }
 

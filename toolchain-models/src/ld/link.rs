@@ -51,8 +51,8 @@ pub(crate) struct Link<'a> {
     pub default_dirs: Vec<PathBuf>,
     /// Objects of other machines are passed over.
     pub machine: Option<Machine>,
-    /// A plugin would claim objects that hold a compiler's intermediate code.
-    pub plugin: bool,
+    /// A file with a compiler's intermediate code, which a plugin would claim.
+    pub intermediate: Option<PathBuf>,
     /// All files opened.
     pub files: BTreeSet<PathBuf>,
     /// The shared objects among them.
@@ -73,7 +73,7 @@ impl<'a> Link<'a> {
             dirs: Vec::new(),
             default_dirs: Vec::new(),
             machine: None,
-            plugin: false,
+            intermediate: None,
             files: BTreeSet::new(),
             loaded: Vec::new(),
             output: None,
@@ -261,8 +261,8 @@ impl<'a> Link<'a> {
         if !self.done.insert((path.to_owned(), state)) {
             return Ok(true);
         }
-        if facts.lto && self.plugin {
-            return Err(Reason::new(ReasonKind::Lto, path.to_string_lossy()));
+        if facts.lto {
+            self.intermediate.get_or_insert_with(|| path.to_owned());
         }
         match facts.content {
             Content::Shared(shared) => self.loaded.push(Loaded { path: path.to_owned(), shared }),

@@ -157,6 +157,8 @@ pub(crate) struct Call<'a> {
     /// Whether `__FILE__` may be another than the path.
     pub(crate) maps_prefixes: bool,
     pub(crate) missing: Missing,
+    /// Whether the precompiled form of a header is taken: the preprocessor alone takes none.
+    pub(crate) precompiled: bool,
 }
 
 /// What a scan found.
@@ -174,6 +176,8 @@ pub(crate) struct Exact {
     pub(crate) times: bool,
     pub(crate) clock: bool,
     pub(crate) timestamp: bool,
+    /// `#pragma GCC dependency`.
+    pub(crate) dependency: bool,
     /// Operands of the assembler's `.incbin` (false) and `.include` (true).
     pub(crate) assembler: Vec<(bool, Vec<u8>)>,
     pub(crate) assembler_unclear: bool,

@@ -55,6 +55,8 @@ pub(crate) struct Lexed {
     pub(crate) clock: bool,
     /// `__TIMESTAMP__`.
     pub(crate) timestamp: bool,
+    /// `#pragma GCC dependency`.
+    pub(crate) dependency: bool,
     /// `#pragma once`: of files with the same bytes and times, one is read.
     pub(crate) once: bool,
     /// `#import`, or `_Pragma` of `once` or of what cannot be told: so it may be for any file.
@@ -341,7 +343,7 @@ impl<'a> Lexer<'a> {
         match self.word() {
             b"pch_preprocess" => self.found.pch = true,
             // Whether that file is newer than this one.
-            b"dependency" => self.found.timestamp = true,
+            b"dependency" => self.found.dependency = true,
             _ => {}
         }
     }
@@ -353,7 +355,7 @@ impl<'a> Lexer<'a> {
         let text = rest.strip_prefix(b"(").map_or(rest, <[u8]>::trim_ascii_start);
         let text = text.strip_prefix(b"L").unwrap_or(text).strip_prefix(b"\"").map(<[u8]>::trim_ascii_start);
         self.found.any_once |= text.is_none_or(|text| text.starts_with(b"once"));
-        self.found.timestamp |= text.is_some_and(|text| find(text, b"dependency").is_some_and(|at| at < 40));
+        self.found.dependency |= text.is_some_and(|text| find(text, b"dependency").is_some_and(|at| at < 40));
     }
 
     fn rest_of_directive(&mut self) {
@@ -503,7 +505,7 @@ impl<'a> Lexer<'a> {
 
     /// `text` begins with `.incbin` or `.include`.
     fn assembler_operand(&mut self, text: &[u8]) {
-        let include = text.starts_with(b".include");
+        let include = begins(text, b".include");
         let rest = &text[if include { b".include".len() } else { b".incbin".len() }..];
         let rest = rest.trim_ascii_start();
         let Some(rest) = rest.strip_prefix(b"\\\"").or_else(|| rest.strip_prefix(b"\"")) else {
@@ -537,10 +539,15 @@ pub(super) fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
     Some(plain)
 }
 
+/// The assembler takes its directives in capitals, too.
+fn begins(text: &[u8], word: &[u8]) -> bool {
+    text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+}
+
 fn starts_directive(text: &[u8]) -> bool {
     [&b".incbin"[..], b".include"]
         .iter()
-        .any(|word| text.starts_with(word) && !text.get(word.len()).is_some_and(|byte| is_word(*byte)))
+        .any(|word| begins(text, word) && !text.get(word.len()).is_some_and(|byte| is_word(*byte)))
 }
 
 pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {

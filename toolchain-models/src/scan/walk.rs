@@ -38,8 +38,12 @@ pub(crate) struct Reached {
     pub(crate) bodies: Bodies,
     /// A file that uses the clock.
     pub(crate) clock: Option<PathBuf>,
-    /// A file in which the time of the file is asked for.
+    /// A file that tells its own time.
     pub(crate) timestamp: Option<PathBuf>,
+    /// A file that asks whether another one is newer.
+    pub(crate) dependency: Option<PathBuf>,
+    /// Precompiled headers that may be taken.
+    pub(crate) precompiled: BTreeSet<PathBuf>,
     /// Times of files decide which are read.
     pub(crate) times: bool,
     /// Operands of the assembler's directives.
@@ -55,6 +59,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) flavour: Flavour,
     /// Whether trigraphs are replaced.
     pub(crate) trigraphs: bool,
+    /// Whether the precompiled form of a header is taken.
+    pub(crate) precompiled: bool,
     macros: Macros,
     /// Includes by a macro's name, and whether a precompiled form may be taken there.
     by_name: Vec<(Rc<Hit>, ByName, bool)>,
@@ -84,7 +90,22 @@ impl<'a> Walk<'a> {
         flavour: Flavour,
     ) -> Self {
         let (macros, by_name, reached, seen, found, queue) = Default::default();
-        Self { headers, world, cwd, chain, flavour, trigraphs: false, macros, by_name, reached, seen, found, queue }
+        let (trigraphs, precompiled) = (false, true);
+        Self {
+            headers,
+            world,
+            cwd,
+            chain,
+            flavour,
+            trigraphs,
+            precompiled,
+            macros,
+            by_name,
+            reached,
+            seen,
+            found,
+            queue,
+        }
     }
 
     /// Takes in what `-D` options define, given as the options' values.
@@ -100,7 +121,9 @@ impl<'a> Walk<'a> {
         let Some(hit) = self.file(main.to_owned(), None)? else {
             return Err(Reason::new(ReasonKind::Input, format!("{}: not a file", main.display())));
         };
-        self.refuse_precompiled(&hit.path)?;
+        if self.precompiled {
+            self.take_precompiled(&hit.path)?;
+        }
         let main = Rc::new(hit);
         for name in forced {
             let operand = Operand { form: Form::Quote, next: false, name: name.as_bytes().to_vec(), probe: false };
@@ -145,14 +168,15 @@ impl<'a> Walk<'a> {
         self.drain()?;
         let beside: BTreeSet<Vec<u8>> =
             by.iter().chain(&self.reached.computed).map(|path| dir_of(Path::new(path)).to_vec()).collect();
-        let may_be_precompiled = by.contains(main.as_os_str());
+        let may_be_precompiled = self.precompiled && by.contains(main.as_os_str());
         for (index, name) in names {
             let candidates = beside.iter().map(|dir| [dir.as_slice(), name.as_slice()].concat());
-            for candidate in candidates.chain((0..=index).map(|earlier| self.candidate(earlier, &name))) {
+            let on_path = (0..=index).map(|earlier| self.candidate(earlier, &name));
+            for candidate in candidates.chain(on_path).collect::<Vec<_>>() {
                 let path = PathBuf::from(OsString::from_vec(candidate));
                 self.file(path.clone(), None)?;
                 if may_be_precompiled {
-                    self.refuse_precompiled(&path)?;
+                    self.take_precompiled(&path)?;
                 }
             }
         }
@@ -263,6 +287,9 @@ impl<'a> Walk<'a> {
         if lexed.timestamp {
             self.reached.timestamp.get_or_insert_with(|| path.to_owned());
         }
+        if lexed.dependency {
+            self.reached.dependency.get_or_insert_with(|| path.to_owned());
+        }
         self.reached.bodies.any_once(lexed.any_once);
         self.reached.assembler.extend(lexed.assembler.iter().cloned());
         for source in lexed.sources.iter().filter(|source| !source.is_empty()) {
@@ -280,8 +307,8 @@ impl<'a> Walk<'a> {
         self.world
             .purpose(&|| format!("#include of {} in {}", String::from_utf8_lossy(&operand.name), by.path.display()));
         let found = self.resolve(operand, by)?;
-        if may_be_precompiled {
-            self.refuse_precompiled_on_the_way(operand, by, found.as_deref())?;
+        if may_be_precompiled && self.precompiled {
+            self.take_precompiled_on_the_way(operand, by, found.as_deref())?;
         }
         let Some(hit) = found else { return Ok(()) };
         if operand.probe {
@@ -353,14 +380,14 @@ impl<'a> Walk<'a> {
 
     /// Until the first file is included, and for questions whether there is one, cpplib tries a precompiled form in each
     /// directory before the file itself, which need not be there.
-    fn refuse_precompiled_on_the_way(&self, operand: &Operand, by: &Hit, found: Option<&Hit>) -> Result<(), Reason> {
+    fn take_precompiled_on_the_way(&mut self, operand: &Operand, by: &Hit, found: Option<&Hit>) -> Result<(), Reason> {
         let name = operand.name.as_slice();
         if name.starts_with(b"/") {
-            return self.refuse_precompiled(Path::new(OsStr::from_bytes(name)));
+            return self.take_precompiled(Path::new(OsStr::from_bytes(name)));
         }
         if operand.form == Form::Quote && self.chain.beside {
             let beside = [dir_of(&by.path), name].concat();
-            self.refuse_precompiled(Path::new(OsStr::from_bytes(&beside)))?;
+            self.take_precompiled(Path::new(OsStr::from_bytes(&beside)))?;
         }
         let start = if operand.form == Form::Angle && !operand.next { self.chain.bracket } else { 0 };
         let end = match found {
@@ -369,19 +396,38 @@ impl<'a> Walk<'a> {
             None => self.chain.dirs.len(),
         };
         for index in start..end {
-            self.refuse_precompiled(Path::new(OsStr::from_bytes(&self.candidate(index, name))))?;
+            self.take_precompiled(Path::new(OsStr::from_bytes(&self.candidate(index, name))))?;
         }
         Ok(())
     }
 
-    /// Fails where a file has a precompiled form beside it.
-    fn refuse_precompiled(&self, path: &Path) -> Result<(), Reason> {
+    /// Takes in the precompiled form of a file, if there is one: a file, or the one in a directory. Of several the compiler
+    /// takes the first that fits in the order in which the file system lists them. What went into it is what its header says,
+    /// if that is there and no newer.
+    fn take_precompiled(&mut self, path: &Path) -> Result<(), Reason> {
         let mut precompiled = path.as_os_str().to_owned();
         precompiled.push(".gch");
         let absolute = self.cwd.join(precompiled);
-        match self.world.stat(&absolute).map_err(|error| io(&absolute, &error))? {
-            Some(_) => Err(Reason::new(ReasonKind::Pch, absolute.display().to_string())),
-            None => Ok(()),
+        let refused = |why: &str| Err(Reason::new(ReasonKind::Pch, format!("{}: {why}", absolute.display())));
+        let stat = |path: &Path| self.world.stat(path).map_err(|error| io(path, &error));
+        let (mut taken, mut found) = (absolute.clone(), stat(&absolute)?);
+        if found.is_some_and(|stat| stat.kind == FileKind::Dir) {
+            let names = self.world.read_dir(&absolute).map_err(|error| io(&absolute, &error))?.unwrap_or_default();
+            let [name] = names.as_slice() else { return refused("holds several, or none") };
+            taken = absolute.join(name);
+            found = stat(&taken)?;
+        }
+        let Some(found) = found else { return Ok(()) };
+        if found.kind != FileKind::File {
+            return refused("no regular file");
+        }
+        match stat(&self.cwd.join(path))? {
+            Some(header) if header.mtime_ns <= found.mtime_ns => {
+                self.reached.precompiled.insert(taken);
+                Ok(())
+            }
+            Some(_) => refused("older than its header"),
+            None => refused("without its header"),
         }
     }
 

@@ -14,7 +14,7 @@ use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use gg_models::{FileKind, Inference, Input, Models, Reason, Request, RunOutput, Stat, Verdict, World};
+use gg_models::{FileKind, Holds, Inference, Input, Models, Reason, Request, RunOutput, Stat, Verdict, World};
 
 /// The machine itself.
 #[derive(Default)]
@@ -253,12 +253,21 @@ impl Bench {
     /// Holds an inference's outputs, bytes, modes, messages and status, as made in a root of its inputs alone, against
     /// those of the native run. Gives the inference.
     pub fn agrees(&self, command: &str) -> Inference {
-        match self.compare(command) {
+        self.agrees_but(command, &[])
+    }
+
+    /// The same, where two native runs give other bytes of these outputs, and of no others.
+    pub fn agrees_but(&self, command: &str, varying: &[&str]) -> Inference {
+        let inference = match self.compare(command) {
             Ok(Compared::Same(inference)) => *inference,
             Ok(Compared::Native(reason)) => panic!("{command}: {reason}"),
             Ok(Compared::Fails(message)) => panic!("{command} fails: {message}"),
             Err(difference) => panic!("{command}: {difference}"),
-        }
+        };
+        let varies = inference.outputs.iter().filter(|output| output.holds == Holds::Varying);
+        let found: BTreeSet<_> = varies.map(|output| clean(&output.path)).collect();
+        assert_eq!(found, varying.iter().map(|name| self.cwd.join(name)).collect(), "{command}");
+        inference
     }
 
     /// As `agrees`, for calls of which it is not known what becomes of them: an error is a difference.
@@ -299,7 +308,7 @@ impl Bench {
             let path = output.path.display();
             let Some(made) = sealed.made(&output.path) else { return Err(format!("{path} is not made")) };
             let (bytes, mode) = &native.written[&clean(&output.path)];
-            if made.0 != *bytes {
+            if made.0 != *bytes && output.holds != Holds::Varying {
                 return Err(format!("{path} differs"));
             }
             if made.1 != *mode {
@@ -356,12 +365,21 @@ impl Sealed {
         for dir in ["tmp", "dev"] {
             fs::create_dir_all(root.path().join(dir)).expect("make a directory");
         }
+        for (device, minor) in [("null", "3"), ("urandom", "9")] {
+            let path = root.path().join("dev").join(device);
+            let made = Command::new("mknod").arg("-m666").arg(path).args(["c", "1", minor]).status();
+            let made = made.expect("run mknod");
+            assert!(made.success(), "make a device");
+        }
         for input in &inference.inputs {
             match input {
                 Input::File(path) => lay_out(root.path(), path, false),
                 Input::InPlace(path) => lay_out(root.path(), path, true),
                 Input::Dir(path) => lay_out(root.path(), path, false),
             }
+        }
+        if inference.timestamps {
+            keep_times(root.path(), inference);
         }
         let mut sealed = Self { root, status: Some(0), stdout: Vec::new(), stderr: Vec::new() };
         for step in &inference.steps {
@@ -419,6 +437,18 @@ fn lay_out(root: &Path, path: &Path, own: bool) {
             copy(&here, &there, own);
         }
         done = here;
+    }
+}
+
+/// Gives the inputs below the tests' directories the times that they have on the machine.
+fn keep_times(root: &Path, inference: &Inference) {
+    for input in &inference.inputs {
+        let Input::File(path) = input else { continue };
+        if path.starts_with(std::env::temp_dir()) {
+            let time = fs::metadata(path).and_then(|metadata| metadata.modified()).expect("a time");
+            let copy = root.join(clean(path).strip_prefix("/").expect("absolute"));
+            fs::File::options().write(true).open(copy).and_then(|file| file.set_modified(time)).expect("set a time");
+        }
     }
 }
 

@@ -17,6 +17,9 @@ use crate::audit::{self, Difference, Finding, ThunkEnd};
 use crate::journal::Line;
 use crate::{SessionError, sys};
 
+/// The time that a source asks for: a thunk has it where the caller sets none.
+const TIME: &[u8] = b"SOURCE_DATE_EPOCH";
+
 /// What `gg audit` tells.
 pub struct Audited {
     /// The reason, if the call runs natively and there is nothing to hold against it.
@@ -53,8 +56,8 @@ impl Session {
                 return Ok(Audited { native: Some(stop.to_string()), finding: Finding::default(), trace: None });
             }
         };
-        let mut finding =
-            audit::compare(&self.contents.store, &known.thunk, &end, &trace, &known.request.exe, &before)?;
+        let (store, exe) = (&self.contents.store, &known.request.exe);
+        let mut finding = audit::compare(store, &known.thunk, &known.holds, &end, &trace, exe, &before)?;
         if let Err(stop) = self.forgive_chance(request, None, &known, &mut finding, &mut trace) {
             return Ok(Audited { native: Some(stop.to_string()), finding: Finding::default(), trace: None });
         }
@@ -84,7 +87,7 @@ impl Session {
         let traced = self.trace(request, caller, known).and_then(|mut trace| {
             if !caller.is_some_and(sys::is_hung_up) {
                 let (store, exe) = (&self.contents.store, &known.request.exe);
-                let mut found = audit::compare(store, &known.thunk, end, &trace, exe, &before);
+                let mut found = audit::compare(store, &known.thunk, &known.holds, end, &trace, exe, &before);
                 if let Ok(found) = &mut found
                     && repeatable
                 {
@@ -180,7 +183,11 @@ impl Session {
 
     /// Runs the real tool under the tracer, while its caller is there.
     fn trace(&self, request: &Request, caller: Option<&UnixStream>, known: &Known) -> Result<trace::Trace, Stop> {
-        let env = real_env(request, &known.request.cwd);
+        let mut env = real_env(request, &known.request.cwd);
+        if let Some(time) = known.thunk.env.get(TIME).filter(|_| request.var(TIME).is_none()) {
+            // Both at the same time.
+            env.push((TIME.to_vec(), time.clone()));
+        }
         let command = trace::TraceCommand {
             exe: known.request.exe.clone(),
             argv: known.request.argv.clone(),

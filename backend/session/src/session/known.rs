@@ -44,6 +44,8 @@ pub(super) struct Known {
     pub(super) depfiles: Vec<(usize, Bytes)>,
     /// Whether it changes a file that it reads.
     pub(super) in_place: bool,
+    /// Whether it has the time of the request.
+    pub(super) momentary: bool,
     /// What is kept of it is kept under this name.
     pub(super) key: ValueName,
     pub(super) fails: bool,
@@ -100,7 +102,19 @@ impl Session {
                 && let Some(thunk) = self.contents.store.get_thunk(&name).map_err(SessionError::from)?
             {
                 let Call { shape, holds, depfiles, in_place, fails, .. } = call;
-                return Ok(Known { request, thunk, shape, holds, depfiles, in_place, key, fails, anew: None });
+                let momentary = false;
+                return Ok(Known {
+                    request,
+                    thunk,
+                    shape,
+                    holds,
+                    depfiles,
+                    in_place,
+                    momentary,
+                    key,
+                    fails,
+                    anew: None,
+                });
             }
         }
         if anew {
@@ -130,10 +144,11 @@ impl Session {
             fails: false,
             evidence,
         };
-        let kept = self.calls.put(&key, &call);
+        // A second later it is another thunk.
+        let kept = if inference.momentary { Ok(()) } else { self.calls.put(&key, &call) };
         kept.map_err(|e| SessionError::from(StoreError::at(&self.contents.store.root().join("calls"), e)))?;
-        let depfiles = inference.depfiles;
-        Ok(Known { request, thunk, shape, holds, depfiles, in_place, key, fails: false, anew: Some(why) })
+        let (depfiles, momentary) = (inference.depfiles, inference.momentary);
+        Ok(Known { request, thunk, shape, holds, depfiles, in_place, momentary, key, fails: false, anew: Some(why) })
     }
 
     /// What its model looked a call's files up for.

@@ -92,8 +92,10 @@ impl Session {
             || known.holds.iter().all(|holds| *holds == Holds::Text)
             || known.holds.iter().enumerate().any(|(at, holds)| *holds == Holds::Text && depfile(known, at).is_none())
             || known.thunk.outputs.iter().any(|output| output.optional);
+        // What was held against a run over the host would differ from it in any case.
+        let varies = known.holds.contains(&Holds::Varying) || known.momentary;
         let late = self.has_failed_late(&known.thunk.name()) || lazy.waiting().could_not_run;
-        if heard_elsewhere || looked_at || late {
+        if heard_elsewhere || looked_at || varies || late {
             return false;
         }
         // What changes a file that is there would leave nothing to go back to.

@@ -118,8 +118,10 @@ pub(crate) static DRIVER: &[Opt] = table! {
     "-finput-charset=" Joined NO;
     "-finput-charset=UTF-8" Flag Planned;
     "-finput-charset=utf-8" Flag Planned;
-    "-flinker-output=" Joined LTO;
-    "-flto" Joined LTO;
+    "-flinker-output=" Joined Planned;
+    "-flto" Flag Planned;
+    "-flto-report" Joined LTO;
+    "-flto=" Joined Planned;
     "-fltrans" Joined LTO;
     "-fmem-report" Joined NO;
     "-fmodule" Joined NO;
@@ -133,6 +135,7 @@ pub(crate) static DRIVER: &[Opt] = table! {
     "-fopenacc" Joined NO;
     "-fopt-info" Joined Beside;
     "-fpch-" Joined Unmodelled(ReasonKind::Pch);
+    "-fpch-deps" Flag Planned;
     "-fplugin" Joined NO;
     "-fprofile-" Joined NO;
     "-fprofile-abs-path" Flag Planned;
@@ -218,8 +221,8 @@ pub(crate) static DRIVER: &[Opt] = table! {
     "-save-temps=" Joined Planned;
     "-shared" Flag Planned;
     "-shared-libgcc" Flag Planned;
-    "-specs" Separate NO;
-    "-specs=" Joined NO;
+    "-specs" Separate Planned;
+    "-specs=" Joined Planned;
     "-static" Flag Planned;
     "-static-libasan" Flag Planned;
     "-static-libgcc" Flag Planned;

@@ -59,7 +59,7 @@ fn reasons() {
     assert_eq!(kind(&["-print-prog-name=ld"]), Err(ReasonKind::ProbePrint));
     assert_eq!(kind(&["-c", "-"]), Err(ReasonKind::Stdin));
     assert_eq!(kind(&["-qunknown"]), Err(ReasonKind::UnknownOption));
-    assert_eq!(kind(&["-flto=auto", "-c", "a.c"]), Err(ReasonKind::Lto));
+    assert_eq!(kind(&["-flto-report", "-c", "a.c"]), Err(ReasonKind::Lto));
     assert_eq!(kind(&["-o"]), Err(ReasonKind::Usage));
     assert_eq!(kind(&["-o", "-c", "-I", "--version", "a.c"]).unwrap().operands, ["a.c"]);
 }

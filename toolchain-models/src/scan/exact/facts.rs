@@ -7,8 +7,10 @@
 pub(crate) struct Facts {
     /// `__DATE__` or `__TIME__`.
     pub(crate) clock: bool,
-    /// `__TIMESTAMP__`, or a file's time is asked for.
+    /// `__TIMESTAMP__`.
     pub(crate) timestamp: bool,
+    /// `#pragma GCC dependency`, wherever it may be run.
+    pub(crate) dependency: bool,
     /// `#pragma GCC pch_preprocess`.
     pub(crate) pch: bool,
     /// Operands of `.incbin` (false) and `.include` (true).
@@ -116,7 +118,7 @@ pub(crate) fn assembler_in(content: &[u8], facts: &mut Facts) {
 
 /// `text` begins with `.incbin` or `.include`. `own`: it is the assembler's own source.
 pub(crate) fn assembler_operand(text: &[u8], own: bool, facts: &mut Facts) {
-    let include = text.starts_with(b".include");
+    let include = begins(text, b".include");
     let rest = &text[if include { b".include".len() } else { b".incbin".len() }..];
     let rest = rest.trim_ascii_start();
     let Some(rest) = rest.strip_prefix(b"\\\"").or_else(|| rest.strip_prefix(b"\"")) else {
@@ -132,9 +134,14 @@ pub(crate) fn assembler_operand(text: &[u8], own: bool, facts: &mut Facts) {
     }
 }
 
+/// The assembler takes its directives in capitals, too.
+fn begins(text: &[u8], word: &[u8]) -> bool {
+    text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+}
+
 /// Whether the text begins with `.incbin` or `.include`.
 pub(crate) fn starts_directive(text: &[u8]) -> bool {
     [&b".incbin"[..], b".include"]
         .iter()
-        .any(|word| text.starts_with(word) && !text.get(word.len()).is_some_and(|byte| super::token::is_name(*byte)))
+        .any(|word| begins(text, word) && !text.get(word.len()).is_some_and(|byte| super::token::is_name(*byte)))
 }

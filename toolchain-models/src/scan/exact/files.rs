@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::symbol::{ByNumber, Symbol, Symbols};
+use super::unsure::{Stop, Unsure};
 use crate::scan::Chain;
 use crate::verdict::{Reason, ReasonKind};
 use crate::world::{FileKind, Stat, World};
@@ -117,7 +118,7 @@ impl<'a> Files<'a> {
     }
 
     /// What a name leads to from a place on; the same for the same name from the same place.
-    pub(crate) fn find(&mut self, name: Symbol, start: Place) -> Result<Number, Reason> {
+    pub(crate) fn find(&mut self, name: Symbol, start: Place) -> Result<Number, Stop> {
         if let Some(known) = self.known.get(&(name, start.key())) {
             return Ok(*known);
         }
@@ -161,7 +162,7 @@ impl<'a> Files<'a> {
         Ok(number)
     }
 
-    fn look(&mut self, name: &[u8], place: Place) -> Result<Option<File>, Reason> {
+    fn look(&mut self, name: &[u8], place: Place) -> Result<Option<File>, Stop> {
         let (dir, system) = match place {
             Place::Nowhere => (&b""[..], false),
             Place::Beside(number) => {
@@ -185,7 +186,7 @@ impl<'a> Files<'a> {
             let mut precompiled = absolute.as_os_str().to_owned();
             precompiled.push(".gch");
             if self.stat(Path::new(&precompiled))?.is_some() {
-                return Err(Reason::new(ReasonKind::Pch, precompiled.to_string_lossy()));
+                return Err(Unsure::Precompiled.into());
             }
         }
         if system && self.canonical && found.is_some() {
@@ -201,7 +202,7 @@ impl<'a> Files<'a> {
                 Ok(Some(File { path, stat: Some(stat), place, system, once: false, entered: 0, beside: None }))
             }
             Some(stat) if stat.kind == FileKind::Other => {
-                Err(Reason::new(ReasonKind::Input, format!("{}: not a regular file", absolute.display())))
+                Err(Reason::new(ReasonKind::Input, format!("{}: not a regular file", absolute.display())).into())
             }
             _ => Ok(None),
         }

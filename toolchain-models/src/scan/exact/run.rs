@@ -89,6 +89,7 @@ impl<'a> Run<'a> {
     ) -> Self {
         let mut files = Files::new(world, call.cwd, call.chain, &shelf.symbols);
         files.canonical = call.canonical;
+        files.precompiled = false;
         Self {
             call,
             shelf,
@@ -122,6 +123,7 @@ impl<'a> Run<'a> {
         if self.files.all[main].stat.is_none() {
             return Err(Reason::new(ReasonKind::Input, format!("{}: not a file", self.call.main.display())).into());
         }
+        self.files.precompiled = self.call.precompiled;
         // The compiler opens it, and notes it, before anything else.
         self.files.all[main].entered = 1;
         self.note(main, false);
@@ -472,7 +474,7 @@ impl<'a> Run<'a> {
             Pragma::Optimize => self.options |= OPTIMIZE,
             Pragma::PushOptions => self.pushed.push(self.options),
             Pragma::PopOptions => self.options = self.pushed.pop().unwrap_or(self.options),
-            Pragma::Dependency => self.exact.timestamp = true,
+            Pragma::Dependency => self.exact.dependency = true,
             Pragma::Precompiled => return Err(Reason::new(ReasonKind::Pch, "#pragma GCC pch_preprocess").into()),
             Pragma::Malformed => return Err(Unsure::Malformed.into()),
         }
@@ -527,6 +529,7 @@ impl<'a> Run<'a> {
         let exact = &mut self.exact;
         exact.clock |= facts.clock;
         exact.timestamp |= facts.timestamp;
+        exact.dependency |= facts.dependency;
         exact.assembler_unclear |= facts.assembler_unclear;
         exact.assembler.extend(facts.assembler.iter().cloned());
         if facts.pch {

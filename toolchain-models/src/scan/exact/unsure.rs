@@ -52,6 +52,8 @@ doubts! {
     Target = "target",
     /// A built-in function that a declaration may have hidden: `-E` and a compilation differ.
     Declared = "declared",
+    /// A precompiled header where the compiler may take it: what it defines is not known here.
+    Precompiled = "precompiled",
     /// A question that the compiler did not answer.
     Unanswered = "unanswered",
     /// `__VA_OPT__` beside `#` or `##`.

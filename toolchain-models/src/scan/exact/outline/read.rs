@@ -55,7 +55,7 @@ fn not_defined(text: &[u8]) -> Option<&[u8]> {
 
 /// Words of which a macro's body may hold some that matter.
 const OF_INTEREST: &[&[u8]] =
-    &[b"_Pragma", b".inc", b"__TIME", b"__DATE__", b"_macro", b"system_header", b"poison", b"once", b"GCC", b"pch_pre"];
+    &[b"_Pragma", b"__TIME", b"__DATE__", b"_macro", b"system_header", b"poison", b"once", b"GCC", b"pch_pre"];
 
 struct Reader<'a> {
     source: &'a [u8],
@@ -312,7 +312,7 @@ impl<'a> Reader<'a> {
             None => {}
             Some(pragma) if !self.body && self.parens == 0 => self.put(Does::Pragma(pragma)),
             Some(pragma) if pragma.is_of_options() => self.facts.options = true,
-            Some(Pragma::Dependency) => self.facts.timestamp = true,
+            Some(Pragma::Dependency) => self.facts.dependency = true,
             Some(_) => self.facts.unclear = true,
         }
     }
@@ -517,7 +517,8 @@ impl<'a> Reader<'a> {
             Err(unsure) => return Does::Unsure(unsure),
         };
         let text = self.rest();
-        if OF_INTEREST.iter().any(|word| find(&text, word).is_some()) {
+        let starts = |(at, byte): (usize, &u8)| *byte == b'.' && starts_directive(&text[at..]);
+        if text.iter().enumerate().any(starts) || OF_INTEREST.iter().any(|word| find(&text, word).is_some()) {
             let mut body = Reader::new(&text, &[], self.dialect, self.symbols);
             body.body = true;
             body.line_start = false;
