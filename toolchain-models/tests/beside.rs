@@ -170,6 +170,28 @@ fn reports() {
     }
 }
 
+/// Of what is left to the link a compile makes no report; the rest is as without.
+#[test]
+fn beside_intermediate_code() {
+    let bench = bench();
+    for command in [
+        "gcc -flto --coverage -frandom-seed=s -c main.c",
+        "gcc -flto -save-temps -frandom-seed=s -c main.c",
+        "gcc -flto -aux-info x.X -frandom-seed=s -c main.c -o obj/main.o",
+        "gcc -flto -O2 -fprofile-use -Wmissing-profile -frandom-seed=s -c main.c",
+        "gcc -flto -g -gsplit-dwarf -frandom-seed=s -c main.c",
+        "gcc -fno-lto -fstack-usage -c main.c",
+    ] {
+        bench.agrees(command);
+    }
+    for option in ["-fstack-usage", "-fcallgraph-info=su", "-fopt-info-vec=report", "-fsave-optimization-record"] {
+        assert_eq!(bench.reason(&format!("gcc -O2 -flto {option} -c main.c")), "unmodelled-option", "{option}");
+    }
+    for option in ["-save-temps", "--coverage", "-fstack-usage"] {
+        assert_ne!(bench.reason(&format!("gcc -O2 -flto {option} main.c second.c -o prog")), "a thunk", "{option}");
+    }
+}
+
 #[test]
 fn headers_that_are_yet_to_be_made() {
     let bench = bench();

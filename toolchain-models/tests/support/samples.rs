@@ -61,6 +61,8 @@ const SPELLED: &[(&str, &[&str])] = &[
     ("-finput-charset=", &["-finput-charset=ISO-8859-1"]),
     ("-fwide-exec-charset=", &["-fwide-exec-charset=UTF-16LE"]),
     ("-flinker-output=", &["-flinker-output=rel"]),
+    ("-flto", &["-flto -frandom-seed=s", "-flto -ffat-lto-objects -frandom-seed=s"]),
+    ("-flto=", &["-flto=auto -frandom-seed=s", "-flto=2 -O2 -frandom-seed=s"]),
     ("-fltrans", &["-fltrans"]),
     ("-fmodule", &["-fmodules-ts"]),
     ("-foffload", &["-foffload=disable"]),
@@ -172,6 +174,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("a.h", "#define A 1\n"),
     ("inc/a.h", "#define A 3\n"),
     ("empty.ld", "/* nothing */\n"),
+    ("x.specs", "*cpp_unique_options:\n+ -DSPECS\n\n"),
     ("obj/keep", ""),
 ];
 
@@ -216,8 +219,18 @@ const LINK: &[&str] = &[
 ];
 
 /// Options that matter to a link and to what comes before.
-const BOTH: &[&str] =
-    &["--coverage", "-g", "-gsplit-dwarf", "-pg", "-pthread", "-save-temps", "-fprofile-generate", "-MD", "-B"];
+const BOTH: &[&str] = &[
+    "--coverage",
+    "-g",
+    "-gsplit-dwarf",
+    "-pg",
+    "-pthread",
+    "-save-temps",
+    "-fprofile-generate",
+    "-MD",
+    "-B",
+    "-flto",
+];
 
 /// Every pair of options that share a phase, as commands. Options that choose the phase or the output are left to `COMMANDS`.
 pub fn pairs<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {

@@ -33,10 +33,12 @@ fn value(name: &str) -> &'static str {
     match name {
         "--param" | "--param=" => "max-inline-insns-single=50",
         "-fcallgraph-info=" => "su",
+        "-flinker-output=" => "rel",
         "-fopt-info" => "-vec",
         "-fprofile-reproducible=" => "serial",
         "-fprofile-update=" => "single",
         "-save-temps=" => "obj",
+        "-specs" | "-specs=" => "/dev/null",
         "-std=" | "--std=" => "gnu17",
         "-x" => "c",
         _ => "1",
