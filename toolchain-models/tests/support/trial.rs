@@ -19,7 +19,7 @@ use super::live::{Bench, Sealed, clean};
 pub enum Outcome {
     /// A thunk, and all is as with the tool.
     Same,
-    /// A thunk that fails as the tool does.
+    /// A thunk that fails where the tool does.
     SameFailure,
     /// The real tool runs, for this reason.
     Native(&'static str),
@@ -66,11 +66,12 @@ impl Trials {
                 native.status.code()
             ));
         }
-        if sealed.stderr != native.stderr || sealed.stdout != native.stdout {
-            return Outcome::Wrong(format!("says {:?}, the tool {:?}", text(&sealed.stderr), text(&native.stderr)));
-        }
+        // Of a thunk that fails the tool itself has the last word: it goes on with the next source.
         if native.status.code() != Some(0) {
             return Outcome::SameFailure;
+        }
+        if sealed.stderr != native.stderr || sealed.stdout != native.stdout {
+            return Outcome::Wrong(format!("says {:?}, the tool {:?}", text(&sealed.stderr), text(&native.stderr)));
         }
         let declared: BTreeMap<PathBuf, bool> =
             inference.outputs.iter().map(|output| (clean(&output.path), output.optional)).collect();
