@@ -330,6 +330,11 @@ impl<'a> Call<'a> {
     }
 }
 
+/// Whether a file, or a member of an archive, holds code that a compiler's plugin would claim.
+pub(crate) fn holds_lto(bytes: &[u8]) -> bool {
+    elf::facts(bytes).lto
+}
+
 /// Whether a target's objects are ELF; those of Windows hold the time of their making.
 fn is_elf(emulation: &OsStr) -> bool {
     let name = emulation.as_bytes();

@@ -22,7 +22,7 @@ impl Bench {
         let bench = Self(bench.0.with("SECRET", "token"));
         let script = "echo 'int one(void) { return 1; }' >one.c; echo 'int main(void) { return 0; }' >main.c
             gcc -g -c one.c main.c; gcc -g main.c -o prog; ar rcs old.a one.o; ar rcST thin.a one.o
-            cp prog prog.0600; chmod 600 prog.0600; chmod 600 empty; cp prog set; chmod 4755 set
+            cp prog prog.0600; chmod 600 prog.0600; chmod 600 empty; cp prog set; chmod 4755 set; echo '-g main.o main3.o' >swapped
             ln -s old.a link.a; ln -s nowhere dangling.a; mkdir dir";
         let output = Command::new("sh").args(["-ec", script]).current_dir(bench.path()).output().expect("sh runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -158,6 +158,9 @@ fn stripping_and_copying() {
         "objcopy main.o prog.0600",
         "objcopy -v main.o copied.o",
         "strip -v -o stripped main.o",
+        "strip --output-file=stripped --input-format elf64-x86-64 main.o",
+        "objcopy --output-format binary main.o main.bin",
+        "objcopy @swapped",
         "objcopy --strip-unneeded old.a copied.a",
         "objcopy -I srec -O binary prog.srec prog.bin",
     ] {
@@ -336,6 +339,9 @@ fn wrappers_call_the_tools_with_the_compilers_plugin() {
     }
     for (line, kind) in [
         ("gcc-ar t lto.a", "reads-only"),
+        ("strip -g lto.a", "lto"),
+        ("objcopy lto.a out.a", "lto"),
+        ("ranlib --thin lto.a", "unmodelled-option"),
         ("gcc-nm lto.a", "reads-only"),
         ("gcc-ar -B. rcs lto.a one.o", "unmodelled-option"),
         ("gcc-ar --version", "probe-version"),

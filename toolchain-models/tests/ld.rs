@@ -297,6 +297,9 @@ fn options_that_end_the_search_for_shared_libraries() {
         assert!(files(&inference).contains(&bench.path().join(wanted)), "{option}");
     }
     bench.check("ld -r two.o -Lboth -Bdynamic -l:libone.a -o made");
+    // Names that the help does not print.
+    bench
+        .check("ld -shared --no-add-needed --sort_common --add-needed -warn-shared-textrel two.o -Lboth -lone -o made");
 }
 
 #[test]

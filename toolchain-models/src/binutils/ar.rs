@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::archive::{self, Entry};
 use crate::binutils::library::Standing;
-use crate::binutils::{Call, determinism, io, output};
+use crate::binutils::{Call, determinism, output};
 use crate::verdict::{Holds, Reason, ReasonKind};
 
 mod command;
@@ -53,10 +53,14 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
         return Err(Reason::new(ReasonKind::Times, if parsed.newer { "ar u" } else { "ar U" }));
     }
     let adds = matches!(act, b'r' | b'q');
-    let entries = match &standing {
-        Standing::Plain(Some(bytes)) | Standing::Thin(bytes) => Some(understood(&path, bytes)?),
+    // Whether members are there, and how old they are, where that counts.
+    let matters = act == b'd' || parsed.newer;
+    let bytes = match &standing {
+        Standing::Plain(true) if matters => Some(call.content(&path)?),
+        Standing::Thin(bytes) if matters => Some(bytes.clone()),
         _ => None,
     };
+    let entries = bytes.as_deref().map(|bytes| understood(&path, bytes)).transpose()?;
     if adds {
         add(call, &parsed, names)?;
         if parsed.newer && entries.iter().flatten().any(|entry| entry.date != 0) {
@@ -159,13 +163,8 @@ fn extract(
     if parsed.keeps_dates {
         return Err(Reason::new(ReasonKind::Times, "ar o: files get the members' times"));
     }
-    let made;
     let bytes = match standing {
-        Standing::Plain(Some(bytes)) => bytes,
-        Standing::Plain(None) => {
-            made = call.world.read(&path).map_err(|error| io(&path, &error))?;
-            &made
-        }
+        Standing::Plain(_) => call.content(&path)?,
         Standing::Thin(_) => return Err(Reason::new(ReasonKind::Usage, "ar x of a thin archive")),
         Standing::Nothing | Standing::Other => {
             return Err(Reason::new(ReasonKind::Input, format!("{} is no archive", archive.display())));
@@ -173,7 +172,7 @@ fn extract(
     };
     call.reads(archive)?;
     let mut outputs: Vec<(PathBuf, u32)> = Vec::new();
-    for entry in understood(&path, bytes)? {
+    for entry in understood(&path, &bytes)? {
         let meant = names.iter().filter(|name| parsed.means(name, &entry)).count();
         if !names.is_empty() && meant == 0 {
             continue;

@@ -9,6 +9,7 @@ use std::path::Path;
 use crate::archive;
 use crate::binutils::library::Standing;
 use crate::binutils::{Call, determinism, io};
+use crate::ld;
 use crate::verdict::{Holds, Reason, ReasonKind};
 
 /// A format that a call names: those of Windows hold the time of their making.
@@ -24,10 +25,19 @@ pub(crate) fn target(name: &OsStr) -> Result<(), Reason> {
 /// nor ELF, unless their format was `given`.
 pub(super) fn check(call: &Call<'_>, path: &Path, real_times: Option<bool>, given: bool) -> Result<bool, Reason> {
     let refuse = |kind, what: &str| Err(Reason::new(kind, format!("{} {what}", path.display())));
-    let bytes = match call.standing(path)? {
+    match call.standing(path)? {
         Standing::Nothing => return refuse(ReasonKind::Input, "not found"),
         Standing::Thin(_) => return refuse(ReasonKind::Footprint, "is a thin archive"),
-        Standing::Plain(bytes) => bytes,
+        Standing::Plain(made) => {
+            let bytes = if made { call.content(path)? } else { Default::default() };
+            if archive::contents(&bytes).any(is_of_windows) {
+                return refuse(ReasonKind::Times, "holds objects with times");
+            }
+            if ld::holds_lto(&bytes) {
+                // What is said of its members names temporary files.
+                return refuse(ReasonKind::Lto, "holds a compiler's intermediate code");
+            }
+        }
         Standing::Other => {
             let made = matches!(call.promised(path)?, Some(Holds::Object));
             if !made && !given && !is_elf(&call.world.read_at(path, 0, 4).map_err(|error| io(path, &error))?) {
@@ -35,9 +45,6 @@ pub(super) fn check(call: &Call<'_>, path: &Path, real_times: Option<bool>, give
             }
             return Ok(false);
         }
-    };
-    if bytes.is_some_and(|bytes| archive::contents(&bytes).any(is_of_windows)) {
-        return refuse(ReasonKind::Times, "holds objects with times");
     }
     let real_times = match real_times {
         Some(real) => real,

@@ -21,8 +21,8 @@ pub(super) enum Standing {
     Nothing,
     /// A file that is no archive.
     Other,
-    /// An archive that holds its members; its bytes, if it has been made.
-    Plain(Option<Arc<[u8]>>),
+    /// An archive that holds its members; whether it has been made.
+    Plain(bool),
     /// An archive of names.
     Thin(Arc<[u8]>),
 }
@@ -37,16 +37,19 @@ impl Call<'_> {
         match self.promised(path)? {
             Some(Holds::Object) => return Ok(Standing::Other),
             // A model made it, and so no thin one.
-            Some(Holds::Archive) => return Ok(Standing::Plain(None)),
+            Some(Holds::Archive) => return Ok(Standing::Plain(false)),
             _ => {}
         }
         let magic = self.world.read_at(path, 0, archive::MAGIC.len()).map_err(|error| io(path, &error))?;
-        let read = || self.world.read(path).map_err(|error| io(path, &error));
         Ok(match &magic[..] {
-            archive::MAGIC => Standing::Plain(Some(read()?)),
-            archive::THIN_MAGIC => Standing::Thin(read()?),
+            archive::MAGIC => Standing::Plain(true),
+            archive::THIN_MAGIC => Standing::Thin(self.content(path)?),
             _ => Standing::Other,
         })
+    }
+
+    pub(super) fn content(&self, path: &Path) -> Result<Arc<[u8]>, Reason> {
+        self.world.read(path).map_err(|error| io(path, &error))
     }
 
     /// The files of a thin archive's members, those that they lead to in turn, too.

@@ -33,8 +33,8 @@ enum Effect {
 const OTHER_SYSTEMS: Effect = Effect::Unmodelled("of other systems");
 
 static TABLE: &[Opt<Effect>] = &[
-    with_value("I", "input-target", Effect::InputTarget),
-    with_value("O", "output-target", Effect::Target),
+    with_value("I", "input-target input-format", Effect::InputTarget),
+    with_value("O", "output-target output-format", Effect::Target),
     with_value("F", "target", Effect::InputTarget),
     with_value("B", "binary-architecture", Effect::Pure),
     flag("", "debugging", Effect::Pure),

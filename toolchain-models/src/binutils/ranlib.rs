@@ -22,6 +22,9 @@ static TABLE: &[Opt<Effect>] = &[
     flag("t", "", Effect::Unmodelled("t: sets a time")),
     flag("hHvV", "help version", Effect::Probe),
     with_value("", "plugin", Effect::Plugin),
+    // It takes the archiver's long names too.
+    with_value("", "output record-libdeps target", Effect::Unmodelled("of the archiver")),
+    flag("", "thin", Effect::Unmodelled("of the archiver")),
 ];
 
 pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {

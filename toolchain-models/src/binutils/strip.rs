@@ -22,7 +22,7 @@ enum Effect {
 }
 
 static TABLE: &[Opt<Effect>] = &[
-    with_value("o", "", Effect::Output),
+    with_value("o", "output-file", Effect::Output),
     flag("D", "enable-deterministic-archives", Effect::RealTimes(false)),
     flag("U", "disable-deterministic-archives", Effect::RealTimes(true)),
     flag("p", "preserve-dates", Effect::KeepsDates),
@@ -42,8 +42,8 @@ static TABLE: &[Opt<Effect>] = &[
     with_value("N", "strip-symbol", Effect::Pure),
     with_value("K", "keep-symbol", Effect::Pure),
     with_value("", "keep-section remove-relocations", Effect::Pure),
-    with_value("I", "input-target", Effect::Target),
-    with_value("O", "output-target", Effect::Target),
+    with_value("I", "input-target input-format", Effect::Target),
+    with_value("O", "output-target output-format", Effect::Target),
     with_value("F", "target", Effect::Target),
     flag("Vh", "version help info", Effect::Probe),
     // Of object files for Windows; printed by `--help`.
