@@ -204,9 +204,10 @@ fn dwp() {
 
 fn archiver(operation: &str, identical: usize) {
     let mut every = Every::new(FILES);
-    for modifier in
-        ["", "D", "U", "T", "u", "c", "v", "N", "l", "o", "S", "s", "O", "V", "f", "P", "a", "b", "i", "cs", "cT", "vT"]
-    {
+    let all = "D U T u c v N l o S s O V f P a b i cs cT vT";
+    // Those that print run natively, whatever is said beside.
+    let few = if matches!(operation, "p" | "t") { "s v u" } else { all };
+    for modifier in std::iter::once("").chain(few.split(' ')) {
         let value = match modifier {
             "a" | "b" | "i" => "one.o ",
             "N" => "1 ",
