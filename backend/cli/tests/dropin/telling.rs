@@ -8,9 +8,9 @@ use crate::bench::Bench;
 fn project() -> Tree {
     let makefile = "\
 all: a.o b.o
-\t$(CC) -fdump-tree-gimple -c a.c
-\t$(CC) -fdump-tree-gimple -c b.c
-\t$(CC) -fcompare-debug -c b.c
+\t$(CC) -fdump-tree-original -c a.c
+\t$(CC) -fdump-tree-original -c b.c
+\t$(CC) -fdump-rtl-expand -c b.c
 \t$(CC) --version
 ";
     Tree::new().file("Makefile", makefile).file("a.c", "int a;\n").file("b.c", "int b;\n")
@@ -21,7 +21,7 @@ fn reasons_come_with_what_they_are_about() {
     let bench = Bench::new(project());
     assert_eq!(bench.alike(&[]).status, Some(0));
     let said = bench.say(&["stats"]);
-    assert!(said.contains("native, unmodelled-option: 3 (-fdump-tree-gimple 2, -fcompare-debug 1)\n"), "{said}");
+    assert!(said.contains("native, unmodelled-option: 3 (-fdump-tree-original 2, -fdump-rtl-expand 1)\n"), "{said}");
     assert!(said.contains("native, probe-version: 1 (--version 1)\n"), "{said}");
     assert_eq!(bench.stats()["native"], json!({"unmodelled-option": 3, "probe-version": 1}));
 }
