@@ -86,8 +86,9 @@ impl Machine {
             None if self.dirs.contains(&path) => (FileKind::Dir, 0),
             None => return None,
         };
-        let before = self.files.range::<Path, _>(..path.as_path()).count() + self.dirs.range::<Path, _>(..path.as_path()).count();
-        Some(Stat { kind, mode: 0o755, size, dev: 1, ino: before as u64, mtime_ns: 1, ctime_ns: 1 })
+        let before = |paths: &mut dyn Iterator<Item = &PathBuf>| paths.filter(|other| **other < path).count() as u64;
+        let ino = before(&mut self.files.keys()) + before(&mut self.dirs.iter());
+        Some(Stat { kind, mode: 0o755, size, dev: 1, ino, mtime_ns: 1, ctime_ns: 1 })
     }
 }
 
