@@ -102,18 +102,33 @@ impl Conf {
     }
 }
 
-/// The shell's `*` and `?`; a leading dot is matched only by itself.
+/// The shell's `*` and `?`; a leading dot is matched only by itself. In time that grows with the product of the lengths: what a
+/// star took is taken back only for the last one.
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    fn tail(pattern: &[u8], name: &[u8]) -> bool {
-        match (pattern.split_first(), name.split_first()) {
-            (None, None) => true,
-            (Some((b'*', rest)), _) => (0..=name.len()).any(|skipped| tail(rest, &name[skipped..])),
-            (Some((b'?', pattern)), Some((_, name))) => tail(pattern, name),
-            (Some((want, pattern)), Some((have, name))) => want == have && tail(pattern, name),
-            _ => false,
+    if name.starts_with(b".") && !pattern.starts_with(b".") {
+        return false;
+    }
+    let (mut at, mut in_name) = (0, 0);
+    // Behind the last star, and up to where that took the name.
+    let mut star = None;
+    while let Some(have) = name.get(in_name) {
+        match pattern.get(at) {
+            Some(b'*') => {
+                at += 1;
+                star = Some((at, in_name));
+            }
+            Some(want) if *want == b'?' || want == have => {
+                at += 1;
+                in_name += 1;
+            }
+            _ => {
+                let Some((behind, taken)) = star else { return false };
+                star = Some((behind, taken + 1));
+                (at, in_name) = (behind, taken + 1);
+            }
         }
     }
-    (!name.starts_with(b".") || pattern.starts_with(b".")) && tail(pattern, name)
+    pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
 #[cfg(test)]
@@ -126,5 +141,14 @@ mod tests {
         assert!(matches(b"l?bc.*", b"libc.conf"));
         assert!(!matches(b"*.conf", b".hidden.conf"));
         assert!(!matches(b"*.conf", b"libc.conf.bak"));
+        assert!(matches(b"*b*c", b"abcbc") && !matches(b"*b*c", b"abcbd"));
+        assert!(matches(b"*", b"") && matches(b"**", b"x") && !matches(b"?", b""));
+        assert!(matches(b"a*", b"a") && !matches(b"a*b", b"a"));
+        // ends at once
+        assert!(!matches(&b"*a".repeat(40), &[b'a'; 39]));
+        assert!(
+            matches(&b"*a".repeat(40), &[b'a'; 4000])
+                && !matches(&[b"*a".repeat(40), b"b".to_vec()].concat(), &[b'a'; 4000])
+        );
     }
 }

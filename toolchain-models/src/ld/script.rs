@@ -61,6 +61,7 @@ pub(crate) fn commands_at(text: &[u8], inside: bool) -> Vec<Command> {
                 let end = closing(&tokens, at + 1);
                 let names = tokens[at + 2..end].iter().filter(|token| !token.is(b","));
                 found.extend(names.map(|name| Command::OutputFormat(name.os())));
+                at = end;
             }
             b"OUTPUT" if depth == 0 && opens => found.extend(tokens.get(at + 2).map(|name| Command::Output(name.os()))),
             b"TARGET" if depth == 0 && opens => found.extend(tokens.get(at + 2).map(|name| Command::Target(name.os()))),
