@@ -87,6 +87,7 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
                 }
                 let before = std::mem::take(&mut compiled);
                 compiled = before.then(compile::add(&mut builder, headers, &exe, &command.argv)?);
+                lto::tell_options(&mut builder, plan.var(lto::ASSEMBLER_OPTIONS));
             }
             b"as" => assemble::add(&mut builder, headers, &exe, &command.argv, std::mem::take(&mut compiled))?,
             b"objcopy" => split::add(&mut builder, &exe, &command.argv)?,
@@ -111,6 +112,7 @@ pub(crate) fn infer_step(req: &Request, world: &dyn World, headers: &Headers) ->
         assemble::add(&mut builder, headers, &req.exe, &argv, compile::Compiled::default())?;
     } else {
         compile::add(&mut builder, headers, &req.exe, &argv)?;
+        lto::tell_options(&mut builder, None);
     }
     let shape: Vec<_> = argv.iter().skip(1).filter(|arg| arg.as_encoded_bytes().starts_with(b"-")).cloned().collect();
     builder.finish(&shape)

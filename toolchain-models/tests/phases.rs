@@ -226,6 +226,8 @@ fn intermediate_code_is_compiled() {
         ("gcc -O2 -flto -frandom-seed=one.c -c one.c", &[]),
         ("gcc -O2 -flto -g -frandom-seed=1 -ffat-lto-objects -c two.c", &[]),
         ("gcc -O2 -flto -fno-lto -c one.c", &[]),
+        // they are kept with the code
+        ("gcc -O2 -flto -frandom-seed=1 -Wa,--noexecstack,-L -Xassembler -W -c one.c", &[]),
         ("gcc -O2 -flto -no-integrated-cpp -c one.c", &["one.o"]),
         ("gcc -O2 -flto -save-temps -c one.c", &["one.o", "one.s"]),
         ("gcc --coverage -c one.c", &["one.o", "one.gcno"]),

@@ -38,6 +38,20 @@ const BEYOND: &[&str] = &[
     "-wrapper",
 ];
 
+/// By this the driver tells the compiler which options the assembler gets.
+pub(super) const ASSEMBLER_OPTIONS: &str = "COLLECT_AS_OPTIONS";
+
+/// Tells a compiler that leaves intermediate code the options of the assembler: it keeps them with the code, for the second
+/// round. `planned` are the driver's, which come before the caller's own.
+pub(super) fn tell_options(builder: &mut Builder<'_>, planned: Option<&OsStr>) {
+    let req = builder.req;
+    if builder.intermediate
+        && let Some(options) = planned.or_else(|| req.var(ASSEMBLER_OPTIONS))
+    {
+        builder.env.insert(ASSEMBLER_OPTIONS.as_bytes().to_vec(), options.as_bytes().to_vec());
+    }
+}
+
 /// Finds the programs of the second round that a link of `object` makes, called with the driver's arguments `args`.
 pub(super) fn programs(
     builder: &mut Builder<'_>,
