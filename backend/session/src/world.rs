@@ -152,6 +152,9 @@ enum Known {
     Unclear,
 }
 
+/// Of longer paths nothing is concluded from the directories above, one by one.
+const LONG: usize = 1024;
+
 /// The look-ups for one purpose.
 #[derive(Clone)]
 struct Purpose {
@@ -357,7 +360,8 @@ impl<'a> LiveWorld<'a> {
         }
         let mut seen = self.seen.borrow_mut();
         seen.insert(path, how, answer);
-        if same {
+        // What was seen first stays.
+        if same && seen.get(path, Look::Own).is_none() {
             seen.insert(path, Look::Own, answer);
         }
         Ok(answer)
@@ -382,6 +386,9 @@ impl<'a> LiveWorld<'a> {
     /// Whether the names of the directory, or of one above, prove that nothing is there.
     fn is_surely_absent(&self, path: &Path) -> bool {
         let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        if path.as_os_str().len() > LONG {
+            return false;
+        }
         match self.known_dir(dir) {
             Known::Absent => true,
             Known::Names(names) => names.lack(name),

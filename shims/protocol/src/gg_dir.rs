@@ -51,12 +51,19 @@ pub fn gg_dir(cwd: &Path, env: impl Fn(&str) -> Option<OsString>) -> Result<Path
     let owned = |path: &PathBuf| {
         std::fs::symlink_metadata(path).is_ok_and(|stat| stat.is_dir() && stat.uid() == sys::effective_uid())
     };
-    cwd.ancestors().map(|dir| dir.join(".gg")).find(owned).or_else(|| user_dir(&env)).ok_or(NoGgDir::Nowhere)
+    cwd.ancestors().map(|dir| dir.join(".gg")).find(owned).or_else(|| default_dir(&env)).ok_or(NoGgDir::Nowhere)
 }
 
-/// The directory of a user for whom nothing names another: `$XDG_CACHE_HOME/gg`, else `$HOME/.cache/gg`. `env` looks a
-/// variable up.
+/// The directory of a user for whom nothing names another, if it is this user's and nobody else writes there, or would be when it
+/// is made: root with another user's `HOME` leaves nothing there, and believes nothing. `env` looks a variable up.
 pub fn user_dir(env: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let dir = default_dir(env)?;
+    let stat = dir.ancestors().find_map(|dir| std::fs::metadata(dir).ok())?;
+    (stat.is_dir() && stat.uid() == sys::effective_uid() && stat.mode() & 0o022 == 0).then_some(dir)
+}
+
+/// `$XDG_CACHE_HOME/gg`, else `$HOME/.cache/gg`.
+fn default_dir(env: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let cache = |name: &str| env(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
     let cached = cache("XDG_CACHE_HOME").map(|dir| dir.join("gg"));
     cached.or_else(|| cache("HOME").map(|dir| dir.join(".cache/gg")))

@@ -64,7 +64,7 @@ pub(super) fn zone(builder: &mut Builder<'_>) -> Result<(), Reason> {
         return Err(Reason::new(ReasonKind::Environment, "TZDIR"));
     }
     let req = builder.req;
-    builder.world.purpose(&|| "the time zone, for __TIMESTAMP__".to_owned());
+    builder.world.purpose(&|| "the time zone, which the C library reads".to_owned());
     let mut files = vec![Path::new(ZONES).join("posixrules")];
     match req.var("TZ") {
         None => files.push(PathBuf::from("/etc/localtime")),

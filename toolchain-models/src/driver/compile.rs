@@ -312,6 +312,8 @@ pub(crate) fn add(
     }
     if let Some(file) = &reached.clock {
         clock::tell(builder, file)?;
+        // glibc reads the zone whatever time it is asked for.
+        clock::zone(builder)?;
     }
     if reached.timestamp.is_some() {
         // The local time of the file's last change.

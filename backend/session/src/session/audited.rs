@@ -111,10 +111,13 @@ impl Session {
         line.native = (!line.thunk).then(|| "thunk-failed".to_owned());
         let tool = String::from_utf8_lossy(&request.tool).into_owned();
         match finding {
-            Ok(finding) if !finding.differences.is_empty() => match self.says_nothing(&known.key, &known.thunk) {
-                None => self.disable(&known.shape, &finding.to_string(), &tool),
-                Some(why) => line.detail = Some(format!("the audit says nothing: {why}")),
-            },
+            // Of a call with the time in it nothing is kept by which that could be told.
+            Ok(finding) if !finding.differences.is_empty() => {
+                match (!known.momentary).then(|| self.says_nothing(&known.key, &known.thunk)).flatten() {
+                    None => self.disable(&known.shape, &finding.to_string(), &tool),
+                    Some(why) => line.detail = Some(format!("the audit says nothing: {why}")),
+                }
+            }
             // A run that failed shows too little of the model to call it sound.
             Ok(_) if matches!(end, ThunkEnd::Done(_)) && trace.exit.success() => {
                 if let Err(e) = self.shapes.sound(&known.shape) {
@@ -159,7 +162,8 @@ impl Session {
             _ => None,
         };
         let differing: Vec<_> = finding.differences.iter().filter_map(bytes).collect();
-        if differing.is_empty() {
+        // What else is run twice may do its work twice: an archiver appends.
+        if differing.is_empty() || !compiles(&known.thunk) {
             return Ok(());
         }
         let again = self.trace(request, caller, known)?;
@@ -222,4 +226,10 @@ impl Session {
     fn miss(&self, miss: String) {
         self.write(Line { session: self.name.clone(), miss: Some(miss), ..Line::default() });
     }
+}
+
+/// Whether the call is one of a compiler's: it makes what it makes anew, whatever is there.
+fn compiles(thunk: &Thunk) -> bool {
+    let programs: [&[u8]; 3] = [b"/cc1", b"/cc1plus", b"/collect2"];
+    thunk.steps.iter().any(|step| programs.iter().any(|program| step.exe.ends_with(program)))
 }
