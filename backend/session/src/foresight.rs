@@ -13,7 +13,8 @@ use gg_protocol::real_tool::{DEFAULT_PATH, Finder};
 
 use crate::ahead::{LARGE, read_ahead};
 use crate::ingest::Contents;
-use crate::world::{LiveWorld, Recall};
+use crate::recall::Recall;
+use crate::world::LiveWorld;
 
 /// Looks ahead once in its life, and once for a tool in a `GG_DIR`.
 #[derive(Default)]

@@ -11,6 +11,8 @@
 //! | `open` | store, memo and engines, opened by name |
 //! | `session` | one call from request to reply |
 //! | `world` | the file system as models see it, every answer recorded |
+//! | `by_path` | maps by a path's bytes |
+//! | `recall` | what models keep over requests |
 //! | `listings` | the names in directories, so that what is not there needs no look |
 //! | `paths` | `PATH` without the shims |
 //! | `evidence` | the record of those answers, and whether they still hold |
@@ -44,6 +46,7 @@ mod place;
 mod placeholders;
 mod processor;
 mod readers;
+mod recall;
 mod said;
 pub mod server;
 mod session;

@@ -34,8 +34,9 @@ use crate::journal::{Journal, Line, Log, Stats};
 use crate::listings::Listings;
 use crate::paths::Paths;
 use crate::place::{is_denied, place};
+use crate::recall::Recall;
 use crate::shapes::{Shapes, Standing};
-use crate::world::{Explained, Outputs, Recall};
+use crate::world::{Explained, Outputs};
 use crate::{SessionError, sys};
 
 pub use audited::Audited;

@@ -3,57 +3,34 @@
 //! Within one request a path has one answer: what was seen first stays, so that one inference is made of
 //! one view.
 
+mod purposes;
+mod seen;
+
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
-use std::hash::BuildHasherDefault;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gg_models::{FileKind, Holds, RunOutput, Stat, World};
-use gg_store::sharded;
 use gg_thunk::{OutputName, Placeholder, ValueName};
 
-use crate::by_path::{ByPath, PathHasher};
+use crate::by_path::ByPath;
 use crate::evidence::{Evidence, Found, Item, Look, State, list, look, names_found};
 use crate::issued::Issued;
 use crate::listings::{Listings, Names};
 use crate::placeholders::held_by;
-use crate::sys;
+use crate::recall::Recall;
+use purposes::Purposes;
+use seen::Seen;
 
-/// Where models keep plans: one file a key.
-pub(crate) struct Recall {
-    dir: PathBuf,
-}
-
-impl Recall {
-    pub fn new(gg_dir: &Path) -> Recall {
-        Recall { dir: gg_dir.join("plans") }
-    }
-
-    fn path(&self, key: &str) -> PathBuf {
-        let name = ValueName::of(key.as_bytes());
-        sharded(&self.dir, name.digest(), &name.to_string())
-    }
-
-    fn get(&self, key: &str) -> Option<Vec<u8>> {
-        let text = std::fs::read(self.path(key)).ok()?;
-        // The digest in front finds what a power cut left half written.
-        let (sum, value) = text.split_at_checked(52)?;
-        (ValueName::of(value).to_string().as_bytes() == sum).then(|| value.to_vec())
-    }
-
-    fn put(&self, key: &str, value: &[u8]) -> io::Result<()> {
-        sys::write_whole(&self.path(key), &[ValueName::of(value).to_string().as_bytes(), value].concat())
-    }
-}
+pub use purposes::{Explained, LookedUp};
 
 /// Where the outputs come from that stand as placeholders.
 pub(crate) trait Outputs {
@@ -84,59 +61,7 @@ pub(crate) struct LiveWorld<'a> {
     lists: RefCell<HashMap<PathBuf, Option<Vec<OsString>>>>,
     denied: RefCell<HashSet<(PathBuf, Look)>>,
     /// What look-ups were for, where somebody wants to know.
-    purposes: Option<RefCell<Vec<Purpose>>>,
-}
-
-/// The answers of one request, in the order of the look-ups.
-#[derive(Default)]
-struct Seen {
-    answers: Vec<Answer>,
-    by_path: HashMap<Rc<OsStr>, usize, BuildHasherDefault<PathHasher>>,
-}
-
-/// What stands at a path: itself, and where links lead to from there.
-struct Answer {
-    path: Rc<OsStr>,
-    own: Option<Option<Stat>>,
-    followed: Option<Option<Stat>>,
-}
-
-impl Answer {
-    fn get(&self, how: Look) -> Option<Option<Stat>> {
-        if how == Look::Own { self.own } else { self.followed }
-    }
-}
-
-impl Seen {
-    fn get(&self, path: &Path, how: Look) -> Option<Option<Stat>> {
-        self.answers[*self.by_path.get(path.as_os_str())?].get(how)
-    }
-
-    fn insert(&mut self, path: &Path, how: Look, answer: Option<Stat>) {
-        let number = match self.by_path.get(path.as_os_str()) {
-            Some(number) => *number,
-            None => {
-                let path: Rc<OsStr> = path.as_os_str().into();
-                self.by_path.insert(Rc::clone(&path), self.answers.len());
-                self.answers.push(Answer { path, own: None, followed: None });
-                self.answers.len() - 1
-            }
-        };
-        let known = &mut self.answers[number];
-        *(if how == Look::Own { &mut known.own } else { &mut known.followed }) = Some(answer);
-    }
-
-    fn all(&self) -> impl Iterator<Item = (&Path, Look, Option<Stat>)> {
-        let looks = [Look::Followed, Look::Own];
-        self.answers.iter().flat_map(move |answer| {
-            looks.into_iter().filter_map(move |how| Some((Path::new(&*answer.path), how, answer.get(how)?)))
-        })
-    }
-
-    /// What was there.
-    fn there(&self) -> impl Iterator<Item = (&Path, Stat)> {
-        self.all().filter_map(|(path, _, stat)| Some((path, stat?)))
-    }
+    purposes: Option<RefCell<Purposes>>,
 }
 
 /// A directory, in one request.
@@ -154,35 +79,6 @@ enum Known {
 
 /// Of longer paths nothing is concluded from the directories above, one by one.
 const LONG: usize = 1024;
-
-/// The look-ups for one purpose.
-#[derive(Clone)]
-struct Purpose {
-    what: String,
-    looks: Vec<(PathBuf, Look)>,
-}
-
-/// How a model came to its verdict.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Explained {
-    /// The files that were there, each once for each way in which its path was spelled.
-    pub found: Vec<LookedUp>,
-    /// Why a list of headers holds more than the compiler reads.
-    pub unsure: Vec<&'static str>,
-}
-
-/// Why a file was looked up, and where else.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LookedUp {
-    /// The file as its model spelled it.
-    pub path: PathBuf,
-    /// Device and inode.
-    pub identity: (u64, u64),
-    /// What for.
-    pub purpose: String,
-    /// Where a file of this name was looked for before, and was not.
-    pub tried: Vec<PathBuf>,
-}
 
 impl<'a> LiveWorld<'a> {
     /// A world in which the `hidden` paths, which are without links, are absent.
@@ -217,27 +113,7 @@ impl<'a> LiveWorld<'a> {
 
     /// Why each file was looked up that was there, the first time.
     pub fn explained(&self) -> Vec<LookedUp> {
-        let seen = self.seen.borrow();
-        let mut known = HashSet::new();
-        let mut all = Vec::new();
-        for Purpose { what, looks } in self.purposes.iter().flat_map(|purposes| purposes.borrow().clone()) {
-            for (index, key) in looks.iter().enumerate() {
-                let Some(Some(stat)) = seen.get(&key.0, key.1).filter(|_| !what.is_empty()) else { continue };
-                if stat.kind != FileKind::File || !known.insert(key.clone()) {
-                    continue;
-                }
-                let missed = looks[..index].iter().filter(|tried| {
-                    tried.0.file_name() == key.0.file_name()
-                        && tried.0 != key.0
-                        && seen.get(&tried.0, tried.1) == Some(None)
-                });
-                let mut tried: Vec<PathBuf> = missed.map(|(path, _)| path.clone()).collect();
-                tried.dedup();
-                let identity = (stat.dev, stat.ino);
-                all.push(LookedUp { path: key.0.clone(), identity, purpose: what.clone(), tried });
-            }
-        }
-        all
+        self.purposes.as_ref().map(|purposes| purposes.borrow().explained(&self.seen.borrow())).unwrap_or_default()
     }
 
     /// The output that a file in this state stands for, if it is a placeholder. The request then depends on its being that.
@@ -332,10 +208,8 @@ impl<'a> LiveWorld<'a> {
     }
 
     fn ask(&self, path: &Path, how: Look) -> io::Result<Option<Stat>> {
-        if let Some(purposes) = &self.purposes
-            && let Some(purpose) = purposes.borrow_mut().last_mut()
-        {
-            purpose.looks.push((path.to_owned(), how));
+        if let Some(purposes) = &self.purposes {
+            purposes.borrow_mut().looked(path, how);
         }
         if let Some(answer) = self.seen.borrow().get(path, how) {
             return Ok(answer);
@@ -514,7 +388,7 @@ impl World for LiveWorld<'_> {
 
     fn purpose(&self, purpose: &dyn Fn() -> String) {
         if let Some(purposes) = &self.purposes {
-            purposes.borrow_mut().push(Purpose { what: purpose(), looks: Vec::new() });
+            purposes.borrow_mut().begin(purpose());
         }
     }
 }
