@@ -18,7 +18,6 @@ pub(crate) use plan::find_program;
 mod predefined;
 mod programs;
 pub(crate) mod response;
-mod scanned;
 mod specs;
 mod split;
 mod template;
@@ -30,7 +29,7 @@ use crate::models::base_name;
 use crate::request::Request;
 use crate::scan::Headers;
 use crate::verdict::{Inference, Input, Reason, ReasonKind};
-use crate::world::World;
+use crate::world::{FileKind, World};
 use builder::Builder;
 
 /// A call of `gcc`, `g++`, `cc`, `c++` or `cpp`.
@@ -82,7 +81,7 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
         }
         match base_name(name) {
             b"cc1" | b"cc1plus" => {
-                if look(world, &exe.with_file_name("specs"))? {
+                if look(world, &exe.with_file_name("specs"))?.is_some() {
                     return Err(Reason::new(ReasonKind::Plan, "a specs file beside the compiler"));
                 }
                 let before = std::mem::take(&mut compiled);
@@ -118,9 +117,9 @@ pub(crate) fn infer_step(req: &Request, world: &dyn World, headers: &Headers) ->
     builder.finish(&shape)
 }
 
-fn look(world: &dyn World, path: &Path) -> Result<bool, Reason> {
+fn look(world: &dyn World, path: &Path) -> Result<Option<FileKind>, Reason> {
     let stat = world.stat(path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
-    Ok(stat.is_some())
+    Ok(stat.map(|stat| stat.kind))
 }
 
 /// gcc's version, as its message catalogs carry it: the last component of the directory of its programs.

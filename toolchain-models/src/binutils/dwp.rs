@@ -4,7 +4,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use crate::binutils::getopt::{Opt, Word, flag, parse, with_value};
+use crate::binutils::getopt::{Opt, Words, flag, parse, with_value};
 use crate::binutils::{Call, output};
 use crate::verdict::{Holds, Reason, ReasonKind};
 
@@ -32,15 +32,8 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
         return Err(Reason::new(ReasonKind::UnmodelledOption, arg.to_string_lossy()));
     }
     let mut target = None;
-    let mut files = Vec::new();
-    for word in parse(&call.args, TABLE)? {
-        let (spelled, effect, value) = match word {
-            Word::Operand(file) => {
-                files.push(file);
-                continue;
-            }
-            Word::Option(spelled, effect, value) => (spelled, effect, value),
-        };
+    let Words { options, operands: files } = parse(&call.args, TABLE)?;
+    for (spelled, effect, value) in options {
         call.shape(&spelled);
         match effect {
             Effect::Pure => {}

@@ -40,24 +40,23 @@ pub(crate) const fn with_value<E: Copy>(letters: &'static str, names: &'static s
     Opt { letters, names, value: Value::Required, effect }
 }
 
-/// One word or pair of words of a command line.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Word<E> {
-    /// An option: how it was spelled, what it means, its value.
-    Option(OsString, E, OsString),
-    /// An operand.
-    Operand(OsString),
+/// A command line without `argv[0]`, each part in its order.
+pub(crate) struct Words<E> {
+    /// Each option: how it was spelled, what it means, its value.
+    pub options: Vec<(OsString, E, OsString)>,
+    /// What is no option and no option's value.
+    pub operands: Vec<OsString>,
 }
 
 /// Splits a command line without `argv[0]`.
-pub(crate) fn parse<E: Copy>(args: &[OsString], table: &[Opt<E>]) -> Result<Vec<Word<E>>, Reason> {
-    let mut words = Vec::with_capacity(args.len());
+pub(crate) fn parse<E: Copy>(args: &[OsString], table: &[Opt<E>]) -> Result<Words<E>, Reason> {
+    let mut words = Words { options: Vec::new(), operands: Vec::new() };
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let unknown = || Reason::new(ReasonKind::UnknownOption, arg.to_string_lossy());
         let missing = || Reason::new(ReasonKind::Usage, format!("{} without its value", arg.display()));
         match arg.as_bytes() {
-            b"--" => words.extend(rest.by_ref().cloned().map(Word::Operand)),
+            b"--" => words.operands.extend(rest.by_ref().cloned()),
             [b'-', b'-', long @ ..] => {
                 let (name, joined) = match long.iter().position(|byte| *byte == b'=') {
                     Some(equals) => (&long[..equals], Some(OsStr::from_bytes(&long[equals + 1..]))),
@@ -72,7 +71,7 @@ pub(crate) fn parse<E: Copy>(args: &[OsString], table: &[Opt<E>]) -> Result<Vec<
                     (_, Some(value)) => value.to_owned(),
                     (Value::Required, None) => rest.next().ok_or_else(missing)?.clone(),
                 };
-                words.push(Word::Option(OsStr::from_bytes(name).to_owned(), opt.effect, value));
+                words.options.push((OsStr::from_bytes(name).to_owned(), opt.effect, value));
             }
             [b'-', letters @ ..] if !letters.is_empty() => {
                 let mut letters = letters;
@@ -84,10 +83,10 @@ pub(crate) fn parse<E: Copy>(args: &[OsString], table: &[Opt<E>]) -> Result<Vec<
                         Value::Required if after.is_empty() => rest.next().ok_or_else(missing)?.clone(),
                         _ => OsStr::from_bytes(std::mem::take(&mut letters)).to_owned(),
                     };
-                    words.push(Word::Option(OsStr::from_bytes(&[*letter]).to_owned(), opt.effect, value));
+                    words.options.push((OsStr::from_bytes(&[*letter]).to_owned(), opt.effect, value));
                 }
             }
-            _ => words.push(Word::Operand(arg.clone())),
+            _ => words.operands.push(arg.clone()),
         }
     }
     Ok(words)
@@ -105,18 +104,15 @@ mod tests {
 
     fn parsed(words: &str) -> Result<String, ReasonKind> {
         let args: Vec<OsString> = words.split(' ').map(OsString::from).collect();
-        let show = |word| match word {
-            Word::Option(_, effect, value) => format!("{effect}={}", value.display()),
-            Word::Operand(name) => name.to_string_lossy().into_owned(),
-        };
-        parse(&args, TABLE)
-            .map(|words| words.into_iter().map(show).collect::<Vec<_>>().join(" "))
-            .map_err(|reason| reason.kind)
+        let words = parse(&args, TABLE).map_err(|reason| reason.kind)?;
+        let options = words.options.iter().map(|(_, effect, value)| format!("{effect}={}", value.display()));
+        let operands = words.operands.iter().map(|name| name.to_string_lossy().into_owned());
+        Ok(options.chain(operands).collect::<Vec<_>>().join(" "))
     }
 
     #[test]
     fn words() {
-        assert_eq!(parsed("a -gR.x -R .y -i -i4 b").as_deref(), Ok("a 1= 2=.x 2=.y 3= 3=4 b"));
+        assert_eq!(parsed("a -gR.x -R .y -i -i4 b").as_deref(), Ok("1= 2=.x 2=.y 3= 3=4 a b"));
         assert_eq!(
             parsed("--strip-debug --remove-section=.x --remove-section .y --interleave=2 -- -g").as_deref(),
             Ok("1= 2=.x 2=.y 3=2 -g")

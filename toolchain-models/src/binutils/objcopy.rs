@@ -5,7 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use crate::binutils::getopt::{Opt, Value, Word, flag, parse, with_value};
+use crate::binutils::getopt::{Opt, Value, Words, flag, parse, with_value};
 use crate::binutils::{Call, format, output};
 use crate::verdict::{Holds, Reason, ReasonKind};
 
@@ -84,16 +84,9 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
     let mut verbose = false;
     let mut given = false;
     let mut is_srec = false;
-    let mut files = Vec::new();
     let mut dumped = Vec::new();
-    for word in parse(&call.args.clone(), TABLE)? {
-        let (spelled, effect, value) = match word {
-            Word::Operand(file) => {
-                files.push(file);
-                continue;
-            }
-            Word::Option(spelled, effect, value) => (spelled, effect, value),
-        };
+    let Words { options, operands: files } = parse(&call.args, TABLE)?;
+    for (spelled, effect, value) in options {
         call.shape(&spelled);
         match effect {
             Effect::Pure => call.shape(&value),

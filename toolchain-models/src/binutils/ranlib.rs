@@ -2,7 +2,7 @@
 //!
 //! Knows its command line only.
 
-use crate::binutils::getopt::{Opt, Word, flag, parse, with_value};
+use crate::binutils::getopt::{Opt, Words, flag, parse, with_value};
 use crate::binutils::library::Standing;
 use crate::binutils::{Call, determinism};
 use crate::verdict::{Reason, ReasonKind};
@@ -29,15 +29,8 @@ static TABLE: &[Opt<Effect>] = &[
 
 pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
     let mut real_times = None;
-    let mut archives = Vec::new();
-    for word in parse(&call.args.clone(), TABLE)? {
-        let (spelled, effect, value) = match word {
-            Word::Operand(archive) => {
-                archives.push(archive);
-                continue;
-            }
-            Word::Option(spelled, effect, value) => (spelled, effect, value),
-        };
+    let Words { options, operands: archives } = parse(&call.args, TABLE)?;
+    for (spelled, effect, value) in options {
         call.shape(&spelled);
         match effect {
             Effect::RealTimes(real) => real_times = Some(real),

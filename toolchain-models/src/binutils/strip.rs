@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 
-use crate::binutils::getopt::{Opt, Word, flag, parse, with_value};
+use crate::binutils::getopt::{Opt, Words, flag, parse, with_value};
 use crate::binutils::{Call, format};
 use crate::verdict::{Reason, ReasonKind};
 
@@ -59,15 +59,8 @@ pub(super) fn model(call: &mut Call<'_>) -> Result<(), Reason> {
     let mut output: Option<OsString> = None;
     let mut real_times = None;
     let mut verbose = false;
-    let mut files = Vec::new();
-    for word in parse(&call.args, TABLE)? {
-        let (spelled, effect, value) = match word {
-            Word::Operand(file) => {
-                files.push(file);
-                continue;
-            }
-            Word::Option(spelled, effect, value) => (spelled, effect, value),
-        };
+    let Words { options, operands: files } = parse(&call.args, TABLE)?;
+    for (spelled, effect, value) in options {
         call.shape(&spelled);
         match effect {
             Effect::Pure => call.shape(&value),

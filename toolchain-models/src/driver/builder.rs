@@ -60,6 +60,15 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// The environment in which the compiler is asked: what it prints is read here, whatever the user's language.
+    pub(crate) fn asking_env(&self) -> Vec<(OsString, OsString)> {
+        let kept = self.env.iter().filter(|(key, _)| !key.starts_with(b"LC_") && !key.starts_with(b"LANG"));
+        let mut env: Vec<_> =
+            kept.map(|(key, value)| (OsString::from_vec(key.clone()), OsString::from_vec(value.clone()))).collect();
+        env.push(("LC_ALL".into(), "C".into()));
+        env
+    }
+
     /// The absolute path of a file as the commands spell it.
     pub(crate) fn absolute(&self, path: impl AsRef<Path>) -> PathBuf {
         self.req.cwd.join(path)

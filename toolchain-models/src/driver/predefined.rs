@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::builder::Builder;
-use super::compile::{asking_env, look};
+use super::look;
 use crate::derive::derive;
 use crate::scan::exact::{BUILTINS, Dialect, Predefined, QUESTIONS, Shelf};
 use crate::verdict::{Reason, ReasonKind};
@@ -91,7 +91,7 @@ fn ask(builder: &Builder<'_>, exe: &Path, flags: &[OsString], source: &str) -> R
     argv.push("-".into());
     let output = builder
         .world
-        .run(Path::new("/bin/sh"), &argv, &asking_env(builder), &builder.req.cwd)
+        .run(Path::new("/bin/sh"), &argv, &builder.asking_env(), &builder.req.cwd)
         .map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display())))?;
     Ok(String::from_utf8(output.stdout).ok().filter(|_| output.status == Some(0)))
 }

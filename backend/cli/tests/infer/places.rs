@@ -36,6 +36,19 @@ fn give_away(bench: &Bench) {
     }
 }
 
+/// A bench that is an ordinary user's, and what the build gives natively; none where the tests are run by such a user: all the
+/// other tests are run by one then.
+fn of_nobody() -> Option<(Bench, Ended)> {
+    let bench = Bench::new(project(""));
+    if !is_root(&bench.file("")) {
+        return None;
+    }
+    let native = bench.native(&["-j1"]);
+    bench.fresh();
+    give_away(&bench);
+    Some((bench, native))
+}
+
 fn as_nobody(bench: &Bench, args: &[&str]) -> Ended {
     let mut command = bench.command(bench.at("bin/gg"));
     bench.ended(command.args(args).uid(NOBODY).gid(NOBODY).output().unwrap())
@@ -43,14 +56,9 @@ fn as_nobody(bench: &Bench, args: &[&str]) -> Ended {
 
 #[test]
 fn an_ordinary_user() {
-    let bench = Bench::new(project(""));
-    if !is_root(&bench.file("")) {
-        // all the other tests are run by one
+    let Some((bench, native)) = of_nobody() else {
         return;
-    }
-    let native = bench.native(&["-j1"]);
-    bench.fresh();
-    give_away(&bench);
+    };
     let inferred = as_nobody(&bench, &["infer", "make", "-j1"]);
     assert_eq!((inferred.status, inferred.stderr.as_str()), (Some(0), ""));
     assert_eq!(bench.placeholders().len(), 5);
@@ -62,13 +70,9 @@ fn an_ordinary_user() {
 /// A directory in which nothing can be put beside a placeholder: it is an error that names it, and nothing is lost.
 #[test]
 fn a_read_only_directory() {
-    let bench = Bench::new(project(""));
-    if !is_root(&bench.file("")) {
+    let Some((bench, native)) = of_nobody() else {
         return;
-    }
-    let native = bench.native(&["-j1"]);
-    bench.fresh();
-    give_away(&bench);
+    };
     assert_eq!(as_nobody(&bench, &["infer", "make", "-j1"]).status, Some(0));
     fs::set_permissions(bench.file(""), Permissions::from_mode(0o555)).unwrap();
     let forced = as_nobody(&bench, &["force"]);
@@ -207,13 +211,9 @@ fn a_gg_dir_that_cannot_be_opened() {
 /// As another user, for whom root's rights do not count.
 #[test]
 fn a_gg_dir_that_is_another_users() {
-    let bench = Bench::new(project(""));
-    if !is_root(&bench.file("")) {
+    let Some((bench, native)) = of_nobody() else {
         return;
-    }
-    let native = bench.native(&["-j1"]);
-    bench.fresh();
-    give_away(&bench);
+    };
     assert!(run(&format!("chown 0:0 '{0}' && chmod 700 '{0}'", bench.at("gg").display())));
     let mut command = bench.command(bench.at("bin/gg"));
     let mut ended = bench.ended(

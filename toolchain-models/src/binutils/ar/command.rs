@@ -5,7 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use crate::binutils::getopt::{Opt, Word, flag, parse, with_value};
+use crate::binutils::getopt::{Opt, Words, flag, parse, with_value};
 use crate::verdict::{Reason, ReasonKind};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,12 +100,9 @@ pub(super) fn command_line(args: &[OsString]) -> Result<Parsed, Reason> {
     let mut parsed = Parsed::default();
     let mut rest = exploded(args);
     loop {
-        let mut operands = Vec::new();
-        for word in parse(&rest, TABLE)? {
-            match word {
-                Word::Operand(operand) => operands.push(operand),
-                Word::Option(spelled, effect, value) => parsed.option(spelled, effect, value)?,
-            }
+        let Words { options, operands } = parse(&rest, TABLE)?;
+        for (spelled, effect, value) in options {
+            parsed.option(spelled, effect, value)?;
         }
         // After `--plugin=x` and its like, letters may still come without a dash.
         let letters = parsed.operation.is_none() && parsed.index != Some(true);

@@ -7,12 +7,12 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use super::builder::Builder;
-use super::compile::Arguments;
-use super::predefined;
+use super::{Arguments, Unit};
+use crate::driver::builder::Builder;
+use crate::driver::predefined;
+use crate::scan::Reached;
 use crate::scan::depfile::Rule;
 use crate::scan::exact::{self, Call, Dialect, Exact, Missing, Stop, Unsure};
-use crate::scan::{Chain, Headers, Reached};
 use crate::verdict::{Reason, ReasonKind};
 use crate::world::FileKind;
 
@@ -119,15 +119,9 @@ pub(super) struct Scanned {
 }
 
 /// What the scan finds; inside, the reason why it is not sure.
-pub(super) fn reached(
-    builder: &Builder<'_>,
-    headers: &Headers,
-    exe: &Path,
-    args: &Arguments,
-    chain: &Chain,
-    main: &Path,
-) -> Result<Result<Scanned, Unsure>, Reason> {
-    match scan(builder, headers, exe, args, chain, main) {
+pub(super) fn reached(builder: &Builder<'_>, unit: &Unit<'_>) -> Result<Result<Scanned, Unsure>, Reason> {
+    let Unit { args, main, .. } = *unit;
+    match scan(builder, unit) {
         Ok(exact) => {
             let depfile =
                 args.depfile.as_ref().filter(|_| !exact.failed && !exact.complains).map(|_| rule(args, &exact, main));
@@ -138,14 +132,8 @@ pub(super) fn reached(
     }
 }
 
-fn scan(
-    builder: &Builder<'_>,
-    headers: &Headers,
-    exe: &Path,
-    args: &Arguments,
-    chain: &Chain,
-    main: &Path,
-) -> Result<Exact, Stop> {
+fn scan(builder: &Builder<'_>, unit: &Unit<'_>) -> Result<Exact, Stop> {
+    let Unit { headers, exe, args, chain, main } = *unit;
     let how = &args.preprocessing;
     if how.unclear {
         return Err(Unsure::Option.into());
