@@ -39,11 +39,17 @@ pub(crate) struct Recording {
     pub evidence: Evidence,
 }
 
+/// So many results are handed back together, if so many are waiting.
+const AT_ONCE: usize = 16;
+
 /// Records what it is given, until there is nobody left to give it anything.
 pub(crate) fn record_all(shared: &Shared, finished: &Receiver<Recording>, to: &Sender<Message>) {
-    for Recording { job, ticket, evidence } in finished {
-        let ran = record(shared, &ticket, evidence);
-        if to.send(Message::Ran { job, ran }).is_err() {
+    let record = |Recording { job, ticket, evidence }| (job, record(shared, &ticket, evidence));
+    for first in finished {
+        // To wake the dispatcher for each of many would cost as much as the recording.
+        let waiting = std::iter::from_fn(|| finished.try_recv().ok());
+        let ran = std::iter::once(first).chain(waiting).take(AT_ONCE).map(record).collect();
+        if to.send(Message::Ran(ran)).is_err() {
             return;
         }
     }

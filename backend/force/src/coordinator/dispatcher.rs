@@ -35,11 +35,8 @@ pub(crate) enum Message {
     Cancel(RequestId),
     /// An engine has handed a job back.
     Finished(Finished),
-    /// That was recorded.
-    Ran {
-        job: JobId,
-        ran: Ran,
-    },
+    /// Those were recorded.
+    Ran(Vec<(JobId, Ran)>),
     Stop,
 }
 
@@ -150,7 +147,7 @@ impl Dispatcher {
                 }
                 Some(Message::Cancel(id)) => self.cancel(id),
                 Some(Message::Finished(finished)) => self.finished(finished),
-                Some(Message::Ran { job, ran }) => self.ran(job, ran),
+                Some(Message::Ran(ran)) => ran.into_iter().for_each(|(job, ran)| self.ran(job, ran)),
                 Some(Message::Stop) | None => return self.stop(),
             }
         }
