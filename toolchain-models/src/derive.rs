@@ -20,6 +20,9 @@ use crate::scan::settled;
 use crate::verdict::{Holds, Reason};
 use crate::world::{FileKind, RunOutput, Stat, World};
 
+/// Part of every key: what is kept in another form is kept under other keys.
+const FORM: &[u8] = b"2\0";
+
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
 enum Answer {
     Lstat(Option<Identity>),
@@ -67,8 +70,8 @@ pub(crate) fn derive<T: Serialize + DeserializeOwned>(
     key: &(impl AsRef<[u8]> + ?Sized),
     work: impl FnOnce(&dyn World) -> Result<T, Reason>,
 ) -> Result<T, Reason> {
-    let key = ValueName::of(key.as_ref()).to_string();
-    if let Some(kept) = world.recall(&key).and_then(|bytes| serde_json::from_slice::<Kept<T>>(&bytes).ok())
+    let key = ValueName::of(&[FORM, key.as_ref()].concat()).to_string();
+    if let Some(kept) = world.recall(&key).and_then(|bytes| postcard::from_bytes::<Kept<T>>(&bytes).ok())
         && kept.looked_up.iter().all(|(path, answer)| ask_again(world, path, answer))
     {
         return Ok(kept.fact);
@@ -77,7 +80,7 @@ pub(crate) fn derive<T: Serialize + DeserializeOwned>(
     let fact = work(&recorder)?;
     let settled = recorder.settled.get();
     let kept = Kept { looked_up: recorder.looked_up.into_inner(), fact };
-    if settled && let Ok(bytes) = serde_json::to_vec(&kept) {
+    if settled && let Ok(bytes) = postcard::to_stdvec(&kept) {
         world.remember(&key, &bytes);
     }
     Ok(kept.fact)
