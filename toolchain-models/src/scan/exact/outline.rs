@@ -3,6 +3,7 @@
 //! Knows no macro's meaning and no condition's truth, so that one outline serves all who read the file in one dialect.
 
 mod read;
+mod truth;
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,6 +13,8 @@ use super::macros::Macro;
 use super::symbol::{Symbol, Symbols};
 use super::token::{Token, tokens};
 use super::unsure::Unsure;
+pub(crate) use truth::Asked;
+use truth::Truths;
 
 /// A directive's text, without comments, cut into words when it is first looked at.
 #[derive(Debug)]
@@ -19,11 +22,13 @@ pub(crate) struct Text {
     pub(crate) bytes: Box<[u8]>,
     dialect: Dialect,
     tokens: OnceLock<Box<[Token]>>,
+    /// What it came to, if it is a condition.
+    pub(crate) truths: Truths,
 }
 
 impl Text {
     fn new(bytes: &[u8], dialect: Dialect) -> Self {
-        Self { bytes: bytes.into(), dialect, tokens: OnceLock::new() }
+        Self { bytes: bytes.into(), dialect, tokens: OnceLock::new(), truths: Truths::default() }
     }
 
     pub(crate) fn tokens(&self, symbols: &Symbols) -> &[Token] {

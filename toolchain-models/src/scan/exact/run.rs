@@ -3,6 +3,7 @@
 //! Knows nothing of drivers or options. Whatever it cannot be sure of ends it.
 
 mod host;
+mod listener;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
@@ -23,6 +24,7 @@ use super::{Call, Exact, Forced, Missing, Shelf};
 use crate::scan::lex::unescaped;
 use crate::verdict::{Reason, ReasonKind};
 use crate::world::World;
+use listener::Listener;
 
 /// Macros of targets of which some macros depend on what stands around them.
 const PROCESSORS: &[&[u8]] = &[b"__ALTIVEC__", b"__APPLE_ALTIVEC__", b"__SPU__", b"__VEC__"];
@@ -366,9 +368,18 @@ impl<'a> Run<'a> {
         Ok(match &item.does {
             Does::If(text) | Does::Elif(text) => {
                 self.line = (item.line, item.spliced);
+                let sure = self.options == 0 && self.doubtful.is_empty();
+                if sure && let Some(truth) = text.truths.known(|name| self.table.get(name)) {
+                    return Ok(truth);
+                }
                 let (symbols, dialect) = (self.symbols, self.dialect);
                 let mut expander = Expander::new(symbols, dialect, &text.bytes, text.tokens(symbols), false);
-                condition::holds(&mut expander, self)?
+                let mut listener = Listener::new(self);
+                let truth = condition::holds(&mut expander, &mut listener)?;
+                if let Some(asked) = listener.asked().filter(|_| sure) {
+                    text.truths.keep(asked, truth);
+                }
+                truth
             }
             Does::Ifdef(name, defined) | Does::Elifdef(name, defined) => self.definition(*name)?.is_some() == *defined,
             _ => true,
