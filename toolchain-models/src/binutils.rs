@@ -284,6 +284,7 @@ impl<'a> Call<'a> {
             momentary: false,
             depfiles: Vec::new(),
             unsure: Vec::new(),
+            directives: None,
         })
     }
 }

@@ -6,6 +6,7 @@ mod archive;
 mod binutils;
 mod closure;
 mod derive;
+mod directives;
 mod driver;
 mod ld;
 mod memory;
@@ -17,6 +18,7 @@ mod scan;
 mod verdict;
 mod world;
 
+pub use directives::Directives;
 pub use models::{Models, makes_thunks};
 pub use request::Request;
 pub use verdict::{Holds, Inference, Input, OutputSpec, Reason, ReasonKind, Verdict};

@@ -5,6 +5,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::directives::Directives;
 use crate::driver;
 use crate::memory::{Memory, Remembering};
 use crate::request::Request;
@@ -40,6 +41,11 @@ impl Models {
             | b"gcc-nm" | b"dwp" => binutils::infer(req, world),
             _ => Reason::new(ReasonKind::UnknownTool, req.tool.to_string_lossy()).into(),
         }
+    }
+
+    /// Whether a source with these bytes has these directives: what was inferred with them holds for it, too.
+    pub fn has_directives(&self, directives: &Directives, source: &[u8]) -> bool {
+        self.headers.shelf().directives(source, directives.dialect) == directives.digest
     }
 }
 

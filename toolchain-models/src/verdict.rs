@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use gg_thunk::{Step, Writes};
 use serde::{Deserialize, Serialize};
 
+use crate::directives::Directives;
+
 /// The answer to a request.
 #[derive(Clone, Debug)]
 pub enum Verdict {
@@ -204,4 +206,6 @@ pub struct Inference {
     pub depfiles: Vec<(usize, Vec<u8>)>,
     /// Why, of a closed list, a list of headers holds more than the compiler reads; nothing if it is exact.
     pub unsure: Vec<&'static str>,
+    /// What of its source the rest of this rests on, if it is a compilation of one source of which only directives count.
+    pub directives: Option<Directives>,
 }

@@ -8,6 +8,8 @@ mod alone;
 mod bench;
 #[path = "dropin/cut_off.rs"]
 mod cut_off;
+#[path = "dropin/directives.rs"]
+mod directives;
 #[path = "dropin/edited.rs"]
 mod edited;
 #[path = "dropin/failing.rs"]

@@ -1,11 +1,11 @@
 //! Measures what a session takes to make a thunk of a call: `models SHIM EVERY [ROUNDS]` reads lines `DIRECTORY<tab>COMMAND`
-//! (compilations, words as in the shell), describes all of them, and then each EVERYth once more with a source that has changed meanwhile, so that
-//! nothing answers it but the model: what is known then is headers, plans, tools and contents. Prints lines
-//! `name<tab>seconds of processor time<tab>inputs<tab>units`.
+//! (compilations, words as in the shell), describes all of them, and then each EVERYth twice more with a source that has changed
+//! meanwhile: in its directives, so that nothing answers it but the model (what is known then is headers, plans, tools and
+//! contents), and in its text only. Prints lines `new|edited|shim|all anew<tab>seconds of processor time<tab>inputs<tab>units`.
 //!
 //! `shim` is the process of a shim itself, of a call that a session in the background answers from the memo.
 //!
-//! The sources are changed: a newline is appended.
+//! The sources are changed: lines are appended.
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -46,24 +46,28 @@ fn main() -> Result<()> {
     println!("all anew\t{:.6}\t{thunks}", own_time()? - begun);
 
     let store = LocalStore::open(&gg_dir)?;
-    let mut samples = Vec::new();
-    for unit in (0..rounds).flat_map(|_| units.iter().step_by(every)) {
+    let (mut new, mut edited) = (Vec::new(), Vec::new());
+    for (round, unit) in (0..rounds).flat_map(|round| units.iter().step_by(every).map(move |unit| (round, unit))) {
         let Some(source) = &unit.source else { continue };
-        OpenOptions::new().append(true).open(source)?.write_all(b"\n")?;
-        let begun = own_time()?;
-        let described = session.describe(&unit.request);
-        let seconds = own_time()? - begun;
-        if let Ok(described) = described {
-            samples.push((files(&store, &described.thunk.root)?, seconds));
+        for (samples, line) in [(&mut new, format!("\n#define GG_ROUND_{round}\n")), (&mut edited, "\n".to_owned())] {
+            OpenOptions::new().append(true).open(source)?.write_all(line.as_bytes())?;
+            let begun = own_time()?;
+            let described = session.describe(&unit.request);
+            let seconds = own_time()? - begun;
+            if let Ok(described) = described {
+                samples.push((files(&store, &described.thunk.root)?, seconds));
+            }
         }
     }
-    for (name, from, to) in [
-        ("to 200", 0, 200),
-        ("to 300", 200, 300),
-        ("to 500", 300, 500),
-        ("to 1000", 500, 1000),
-        ("more", 1000, usize::MAX),
-    ] {
+    for (name, samples) in [("new", new), ("edited", edited)] {
+        print(name, &samples);
+    }
+    Ok(())
+}
+
+/// The means of the samples, by how many inputs they have.
+fn print(name: &str, samples: &[(usize, f64)]) {
+    for (from, to) in [(0, 200), (200, 300), (300, 500), (500, 1000), (1000, usize::MAX)] {
         let within: Vec<&(usize, f64)> = samples.iter().filter(|(inputs, _)| (from..to).contains(inputs)).collect();
         if within.is_empty() {
             continue;
@@ -73,7 +77,6 @@ fn main() -> Result<()> {
         let inputs = within.iter().map(|(inputs, _)| *inputs as f64).sum::<f64>() / count;
         println!("{name}\t{seconds:.6}\t{inputs:.0}\t{}", within.len());
     }
-    Ok(())
 }
 
 fn units(shim: &Path) -> Result<Vec<Unit>> {

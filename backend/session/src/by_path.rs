@@ -1,11 +1,31 @@
-//! Maps by a path's bytes. A path's own hash looks at each component; a request has thousands of look-ups.
+//! Paths by their bytes: maps, and the last part. A path's own hash and its own parts look at each component; a request has
+//! thousands of look-ups.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// A map by paths as they are spelled.
 pub(crate) type ByPath<V> = HashMap<OsString, V, BuildHasherDefault<PathHasher>>;
+
+/// A set of names or of paths as they are spelled.
+pub(crate) type Names = HashSet<OsString, BuildHasherDefault<PathHasher>>;
+
+/// The directory of a path and the name in it; none where the path has no name of its own.
+pub(crate) fn split(path: &Path) -> Option<(&Path, &OsStr)> {
+    let bytes = path.as_os_str().as_bytes();
+    let slash = bytes.iter().rposition(|byte| *byte == b'/').filter(|slash| *slash > 0);
+    let plain =
+        |bytes: &[u8]| !matches!(bytes, b"" | b"." | b"..") && !bytes.ends_with(b"/") && !bytes.ends_with(b"/.");
+    match slash.map(|slash| (&bytes[..slash], &bytes[slash + 1..])) {
+        Some((dir, name)) if plain(dir) && plain(name) => {
+            Some((Path::new(OsStr::from_bytes(dir)), OsStr::from_bytes(name)))
+        }
+        _ => path.parent().zip(path.file_name()),
+    }
+}
 
 /// Quick, and good enough for names that no enemy chooses: eight bytes at a time, multiplied and folded.
 #[derive(Default)]
@@ -38,6 +58,16 @@ impl Hasher for PathHasher {
 mod tests {
     use super::*;
     use std::hash::BuildHasher;
+
+    #[test]
+    fn split_as_paths_are() {
+        for path in [
+            "/", "/a", "/a/b", "/a/b/", "/a//b", "/a/./b", "/a/.", "/a/..", "/a/../b", "a", "a/b", "", "//a", "/a/b/..",
+        ] {
+            let path = Path::new(path);
+            assert_eq!(split(path), path.parent().zip(path.file_name()), "{}", path.display());
+        }
+    }
 
     #[test]
     fn paths_spread() {

@@ -9,10 +9,11 @@ use gg_thunk::{Bytes, ValueName};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
+use crate::session::Source;
 use crate::{processor, sys};
 
 /// Raised when models change what they infer: older entries are then not found.
-pub(crate) const GENERATION: u32 = 10;
+pub(crate) const GENERATION: u32 = 11;
 
 /// What is kept of a call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -29,6 +30,8 @@ pub(crate) struct Call {
     pub in_place: bool,
     /// Whether the tool failed as the thunk did: then it is asked at once.
     pub fails: bool,
+    /// The source, if it is a compilation of one of which only directives count.
+    pub source: Option<Source>,
     /// What the model saw.
     pub evidence: Evidence,
 }

@@ -16,7 +16,7 @@ use gg_models::{FileKind, Stat};
 use gg_thunk::{Bytes, NameHasher, ValueName};
 use serde::{Deserialize, Serialize};
 
-use crate::by_path::ByPath;
+use crate::by_path::{ByPath, split};
 
 /// How a path was looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -85,6 +85,16 @@ struct Absent {
     names: Vec<Bytes>,
 }
 
+/// What has changed since look-ups were answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Changes {
+    None,
+    /// The source, and nothing else.
+    Source,
+    /// This path, among others maybe.
+    Other(PathBuf),
+}
+
 /// All look-ups of one inference, each once.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Evidence {
@@ -101,8 +111,14 @@ pub(crate) const SETTLED_NS: i128 = 3_000_000_000;
 impl Evidence {
     /// Gathers look-ups. `begun` is the time before the first of them, in nanoseconds since 1970. What is written is
     /// not looked at for its content: an output that is not also read may be there or not. `times`: modification times
-    /// count too.
-    pub fn gather(items: Vec<Item>, outputs: &HashSet<PathBuf>, begun: i128, times: bool) -> Evidence {
+    /// count too. `known`: what directories were before the look-ups, as far as that is known.
+    pub fn gather(
+        items: Vec<Item>,
+        outputs: &HashSet<PathBuf>,
+        begun: i128,
+        times: bool,
+        known: &dyn Fn(&Path) -> Option<There>,
+    ) -> Evidence {
         let mut plain: ByPath<()> = ByPath::default();
         for item in &items {
             if item.look == Look::Own && matches!(item.found, Found::File { .. } | Found::Dir) {
@@ -121,7 +137,7 @@ impl Evidence {
                     kept.push(item);
                 }
                 Found::Absent => {
-                    let (dir, name) = first_absent(path, &mut there);
+                    let (dir, name) = first_absent(path, &mut there, known);
                     let name = name.as_bytes().to_vec();
                     match dirs.get_mut(dir.as_os_str()) {
                         Some(names) => names.push(name),
@@ -154,15 +170,47 @@ impl Evidence {
     /// Whether every look-up would be answered as it was.
     #[cfg(test)]
     pub fn holds(&self, content: &dyn Fn(&Path, &Stat) -> Option<ValueName>) -> bool {
-        self.changed(content).is_none()
+        self.changes(&[], content) == Changes::None
     }
 
-    /// A path whose look-up would not be answered as it was, if there is one. `content` gives a file's value by its
-    /// state, reading it if need be.
-    pub fn changed(&self, content: &dyn Fn(&Path, &Stat) -> Option<ValueName>) -> Option<PathBuf> {
-        let changed = |item: &&Item| !item.holds(content, self.times);
-        let path = |item: &Item| PathBuf::from(OsStr::from_bytes(&item.path));
-        self.absent.iter().find_map(Absent::appeared).or_else(|| self.items.iter().find(changed).map(path))
+    /// Whether look-ups would be answered as they were. `source`: the paths of one file of which it does not end the search that
+    /// it has changed; `content` gives a file's value by its state, reading it if need be.
+    pub fn changes(&self, source: &[&Path], content: &dyn Fn(&Path, &Stat) -> Option<ValueName>) -> Changes {
+        if let Some(path) = self.absent.iter().find_map(Absent::appeared) {
+            return Changes::Other(path);
+        }
+        let mut changes = Changes::None;
+        for item in self.items.iter().filter(|item| !item.holds(content, self.times)) {
+            let path = Path::new(OsStr::from_bytes(&item.path));
+            if !source.contains(&path) || !matches!(item.found, Found::File { .. }) {
+                return Changes::Other(path.to_owned());
+            }
+            changes = Changes::Source;
+        }
+        changes
+    }
+
+    /// The same look-ups, where the file at the paths of one source has other bytes and nothing else has changed. None if it was no
+    /// file, or is another now in other ways.
+    pub fn with_other_bytes(&self, source: &[&Path], stat: &Stat, value: &ValueName) -> Option<Evidence> {
+        let mut evidence = self.clone();
+        if evidence.times {
+            return None;
+        }
+        for item in &mut evidence.items {
+            if !source.contains(&Path::new(OsStr::from_bytes(&item.path))) {
+                continue;
+            }
+            match &mut item.found {
+                Found::File { mode, state, content } if *mode == stat.mode => {
+                    *state = State::of(stat);
+                    *content = Some(*value.digest());
+                }
+                Found::Link(_) => {}
+                _ => return None,
+            }
+        }
+        Some(evidence)
     }
 
     /// The same, of files that were there and that no run of the tool itself changes, as it does these outputs.
@@ -192,7 +240,7 @@ impl Evidence {
 }
 
 /// What stands where a directory is meant.
-enum There {
+pub(crate) enum There {
     Absent,
     Dir(Stat),
     Unknown,
@@ -200,17 +248,21 @@ enum There {
 
 /// The first part of an absent path that is absent, as its directory and its name: while that is not there,
 /// nothing below it is.
-fn first_absent<'p>(path: &'p Path, there: &mut ByPath<There>) -> (&'p Path, &'p OsStr) {
+fn first_absent<'p>(
+    path: &'p Path,
+    there: &mut ByPath<There>,
+    known: &dyn Fn(&Path) -> Option<There>,
+) -> (&'p Path, &'p OsStr) {
     let mut at = path;
-    while let (Some(dir), Some(name)) = (at.parent(), at.file_name()) {
+    while let Some((dir, name)) = split(at) {
         let exists = match there.get(dir.as_os_str()) {
             Some(known) => !matches!(known, There::Absent),
             None => {
-                let found = match look(dir, Look::Followed) {
+                let found = known(dir).unwrap_or_else(|| match look(dir, Look::Followed) {
                     Ok(None) => There::Absent,
                     Ok(Some(stat)) => There::Dir(stat),
                     Err(_) => There::Unknown,
-                };
+                });
                 let exists = !matches!(found, There::Absent);
                 there.insert(dir.as_os_str().to_owned(), found);
                 exists
@@ -372,9 +424,9 @@ mod tests {
         let outputs = HashSet::from([dir.join("a.o")]);
         // The directory was made just now: only look-ups an hour from now may trust its times.
         let hour = i128::from(3600u32) * 1_000_000_000;
-        let evidence = Evidence::gather(items.clone(), &outputs, stat.mtime_ns, false);
-        let timed = Evidence::gather(items.clone(), &outputs, stat.mtime_ns, true);
-        let settled = Evidence::gather(items, &outputs, stat.mtime_ns + hour, false);
+        let evidence = Evidence::gather(items.clone(), &outputs, stat.mtime_ns, false, &|_| None);
+        let timed = Evidence::gather(items.clone(), &outputs, stat.mtime_ns, true, &|_| None);
+        let settled = Evidence::gather(items, &outputs, stat.mtime_ns + hour, false, &|_| None);
         assert_eq!(evidence.absent.len(), 1, "what is below an absent directory goes without saying");
         assert_eq!(evidence.absent[0].names, [b"bits".to_vec(), b"gone.h".to_vec()]);
         assert!(evidence.absent[0].state.is_none() && settled.absent[0].state.is_some());
@@ -388,10 +440,14 @@ mod tests {
         std::fs::write(dir.join("a.o"), "object").unwrap();
         assert!(evidence.holds(&read), "an output may be there");
         std::fs::write(&file, "y").unwrap();
-        assert_eq!(evidence.changed(&read), Some(file.clone()), "other bytes of the same size");
+        assert_eq!(evidence.changes(&[], &read), Changes::Other(file.clone()), "other bytes of the same size");
         std::fs::write(&file, "x").unwrap();
         std::fs::write(dir.join("gone.h"), "").unwrap();
-        assert_eq!(evidence.changed(&read), Some(dir.join("gone.h")), "a header that was not there shadows another");
+        assert_eq!(
+            evidence.changes(&[], &read),
+            Changes::Other(dir.join("gone.h")),
+            "a header that was not there shadows another"
+        );
         assert!(!settled.holds(&read), "the directory's times have changed");
         std::fs::remove_file(dir.join("gone.h")).unwrap();
         assert!(settled.holds(&read), "the names are as they were");

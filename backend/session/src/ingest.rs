@@ -4,14 +4,16 @@
 //! are laid down too, so that in the private root the tool's own spelling of the path leads to the same file.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gg_models::{FileKind, Inference, Input, Stat, World as _};
 use gg_store::{DigestCache, Identity, LocalStore, Store as _};
 use gg_thunk::{
-    Bytes, FileNode, Node, ObjectName, Output, Tag, Thunk, Timestamp, Tree, TreeBuilder, TreeName, ValueName,
+    Dir, FileNode, Node, ObjectName, Output, Tag, Thunk, Timestamp, Tree, TreeBuilder, TreeName, ValueName,
 };
 
 use crate::by_path::ByPath;
@@ -57,7 +59,8 @@ impl Contents {
         Ok(holds)
     }
 
-    fn put_tree(&self, tree: &Tree) -> Result<TreeName, SessionError> {
+    /// Puts a directory into the store.
+    pub fn put_tree(&self, tree: &Tree) -> Result<TreeName, SessionError> {
         let name = tree.name();
         if self.present().contains(&name.value()) {
             return Ok(name);
@@ -79,7 +82,7 @@ impl Contents {
 
     /// The value of a file in this state; its bytes are in the store afterwards. A file that is in another state by
     /// now is refused: what the model saw of it says nothing of these bytes.
-    fn value(&self, path: &Path, stat: &Stat) -> Result<ValueName, SessionError> {
+    pub fn value(&self, path: &Path, stat: &Stat) -> Result<ValueName, SessionError> {
         if let Some(name) = self.digests.get(&identity(stat))
             && self.holds(&name)?
         {
@@ -109,15 +112,15 @@ pub(crate) struct Ingest<'a> {
     world: &'a LiveWorld<'a>,
     root: TreeBuilder,
     times: bool,
-    /// Directories that are laid down, as they were spelled, with the parts of their physical paths.
-    laid: ByPath<Dir>,
+    /// Directories that are laid down, as they were spelled.
+    laid: ByPath<Laid>,
 }
 
-/// A directory's physical path.
+/// A directory that is laid down: its physical path, and where it stands in the tree.
 #[derive(Clone)]
-struct Dir {
-    path: PathBuf,
-    parts: Vec<Bytes>,
+struct Laid {
+    path: Rc<Path>,
+    dir: Dir,
 }
 
 impl<'a> Ingest<'a> {
@@ -125,18 +128,26 @@ impl<'a> Ingest<'a> {
         Ingest { contents, world, root: TreeBuilder::new(), times: false, laid: ByPath::default() }
     }
 
-    /// The thunk that an inference describes, with all that it needs in the store.
-    pub fn thunk(mut self, inference: &Inference) -> Result<Thunk, SessionError> {
+    /// The thunk that an inference describes, with all that it needs in the store; and the path without links of the source whose
+    /// directives it has.
+    pub fn thunk(mut self, inference: &Inference) -> Result<(Thunk, Option<PathBuf>), SessionError> {
         self.times = inference.timestamps;
         let is_input = |path: &Path| inference.inputs.iter().any(|i| matches!(i, Input::File(input) if input == path));
         let large = self.world.seen_files(|path, stat| stat.size >= ahead::LARGE && is_input(path));
         ahead::read_ahead(self.contents, large, self.world.begun());
+        let source = inference.directives.as_ref().map(|directives| directives.source.as_slice());
+        let mut physical = None;
         for input in &inference.inputs {
             match input {
-                Input::File(path) => self.lay(path, Want::File)?,
-                Input::InPlace(path) => self.lay(path, Want::InPlace)?,
-                Input::Dir(path) => self.lay(path, Want::Dir)?,
-            };
+                Input::File(path) => {
+                    let laid = self.lay(path, Want::File)?;
+                    if source == Some(path.as_os_str().as_bytes()) {
+                        physical = Some(laid);
+                    }
+                }
+                Input::InPlace(path) => drop(self.lay(path, Want::InPlace)?),
+                Input::Dir(path) => drop(self.lay(path, Want::Dir)?),
+            }
         }
         let cwd = self.lay(&inference.cwd, Want::Dir)?;
         let mut outputs = Vec::with_capacity(inference.outputs.len());
@@ -164,7 +175,7 @@ impl<'a> Ingest<'a> {
             outputs,
         };
         thunk.validate()?;
-        Ok(thunk)
+        Ok((thunk, physical))
     }
 
     /// Lays one path down and gives its physical spelling.
@@ -178,23 +189,22 @@ impl<'a> Ingest<'a> {
     /// The same. `links`: how many were followed.
     fn walk(&mut self, path: &Path, want: Want, links: &mut usize) -> Result<PathBuf, SessionError> {
         if let Want::Dir = want {
-            return Ok(self.dir(path, links)?.path);
+            return Ok(self.dir(path, links)?.path.to_path_buf());
         }
-        let (Some(dir), Some(Component::Normal(name))) = (path.parent(), path.components().next_back()) else {
+        let (Some(above), Some(Component::Normal(name))) = (path.parent(), path.components().next_back()) else {
             return Err(wrong(path, "is a directory where a file should be"));
         };
-        let mut dir = self.dir(dir, links)?;
-        let here = dir.path.join(name);
-        dir.parts.push(name.as_bytes().to_vec());
+        let above = self.dir(above, links)?;
+        let here = above.path.join(name);
         let stat = self.look(path, &here)?;
         match stat.kind {
             FileKind::Symlink => {
-                let to = self.follow(path, &here, &dir.parts, links)?;
+                let to = self.follow(path, &above, name, links)?;
                 self.walk(&to, want, links)
             }
             FileKind::File => {
                 let node = self.file(&here, &stat, matches!(want, Want::InPlace))?;
-                self.root.put(&dir.parts, node)?;
+                self.root.place(above.dir, name.as_bytes(), node);
                 Ok(here)
             }
             FileKind::Dir => Err(wrong(path, "is a directory where a file should be")),
@@ -203,36 +213,29 @@ impl<'a> Ingest<'a> {
     }
 
     /// Lays a directory down.
-    fn dir(&mut self, path: &Path, links: &mut usize) -> Result<Dir, SessionError> {
+    fn dir(&mut self, path: &Path, links: &mut usize) -> Result<Laid, SessionError> {
         if let Some(known) = self.laid.get(path.as_os_str()) {
             return Ok(known.clone());
         }
         let laid = match (path.parent(), path.components().next_back()) {
             (Some(above), Some(Component::ParentDir)) => {
-                let mut dir = self.dir(above, links)?;
-                dir.path.pop();
-                dir.parts.pop();
-                dir
+                let Laid { path, dir } = self.dir(above, links)?;
+                Laid { path: path.parent().unwrap_or(&path).into(), dir: self.root.above(dir) }
             }
             (Some(above), Some(Component::Normal(name))) => {
-                let mut dir = self.dir(above, links)?;
-                let here = dir.path.join(name);
-                dir.parts.push(name.as_bytes().to_vec());
+                let above = self.dir(above, links)?;
+                let here = above.path.join(name);
                 match self.look(path, &here)?.kind {
                     FileKind::Symlink => {
-                        let to = self.follow(path, &here, &dir.parts, links)?;
+                        let to = self.follow(path, &above, name, links)?;
                         self.dir(&to, links)?
                     }
-                    FileKind::Dir => {
-                        self.root.dir(&dir.parts)?;
-                        dir.path = here;
-                        dir
-                    }
+                    FileKind::Dir => Laid { dir: self.root.enter(above.dir, name.as_bytes())?, path: here.into() },
                     FileKind::File => return Err(wrong(path, "is a file where a directory should be")),
                     FileKind::Other => return Err(wrong(path, "is neither file nor directory")),
                 }
             }
-            _ => Dir { path: PathBuf::from("/"), parts: Vec::new() },
+            _ => Laid { path: Path::new("/").into(), dir: TreeBuilder::ROOT },
         };
         self.laid.insert(path.as_os_str().to_owned(), laid.clone());
         Ok(laid)
@@ -244,20 +247,15 @@ impl<'a> Ingest<'a> {
     }
 
     /// Lays a link down and gives the path that it leads to.
-    fn follow(
-        &mut self,
-        path: &Path,
-        here: &Path,
-        parts: &[Bytes],
-        links: &mut usize,
-    ) -> Result<PathBuf, SessionError> {
+    fn follow(&mut self, path: &Path, above: &Laid, name: &OsStr, links: &mut usize) -> Result<PathBuf, SessionError> {
         *links += 1;
         if *links > MAX_LINKS {
             return Err(wrong(path, "goes through too many symbolic links"));
         }
-        let to = self.world.read_link(here).map_err(|e| SessionError::io("looking at", here, e))?;
-        self.root.put(parts, Node::Symlink(to.as_os_str().as_bytes().to_vec()))?;
-        Ok(here.parent().unwrap_or(Path::new("/")).join(to))
+        let here = above.path.join(name);
+        let to = self.world.read_link(&here).map_err(|e| SessionError::io("looking at", &here, e))?;
+        self.root.place(above.dir, name.as_bytes(), Node::Symlink(to.as_os_str().as_bytes().to_vec()));
+        Ok(above.path.join(to))
     }
 
     fn file(&self, path: &Path, stat: &Stat, exact: bool) -> Result<Node, SessionError> {

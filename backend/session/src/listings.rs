@@ -4,7 +4,7 @@
 //! Knows nothing of requests. A listing is used only in file systems of which it is known that a directory's times change with
 //! its names, and for names whose spelling cannot be taken for another's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gg_models::{FileKind, Stat};
 
 use crate::evidence::{Look, SETTLED_NS, State, list, look};
-use crate::sys;
+use crate::{by_path, sys};
 
 /// So many look-ups that find nothing cost as much as a listing.
 const WORTH: u32 = 12;
@@ -34,7 +34,7 @@ struct Listing {
 }
 
 /// The names of one directory, in small letters.
-pub(crate) struct Names(HashSet<OsString>);
+pub(crate) struct Names(by_path::Names);
 
 impl Names {
     fn of(names: Vec<OsString>) -> Option<Names> {
@@ -47,7 +47,12 @@ impl Names {
 
     /// Whether there is no such name, in whatever letters.
     pub fn lack(&self, name: &OsStr) -> bool {
-        is_plain(name) && !self.0.contains(&name.to_ascii_lowercase())
+        is_plain(name)
+            && if name.as_bytes().iter().any(u8::is_ascii_uppercase) {
+                !self.0.contains(&name.to_ascii_lowercase())
+            } else {
+                !self.0.contains(name)
+            }
     }
 }
 

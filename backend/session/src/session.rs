@@ -2,6 +2,7 @@
 
 mod audited;
 mod doubt;
+mod edited;
 mod found;
 mod known;
 mod late;
@@ -41,6 +42,7 @@ use crate::{SessionError, sys};
 
 pub use audited::Audited;
 pub(crate) use doubt::Doubt;
+pub(crate) use edited::Source;
 pub use found::Found;
 use known::{Known, finder, path_of, real_env};
 pub use late::{Late, LateFailure, OverHost, Unsealed};

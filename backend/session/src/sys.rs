@@ -51,10 +51,17 @@ pub(crate) fn names_are_timed(dir: &Path) -> bool {
 
 /// Writes a whole file under its name, by way of a name beside it; makes its directory. What fails leaves nothing.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    std::fs::create_dir_all(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}-{:?}", std::process::id(), std::thread::current().id()));
-    std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path)).inspect_err(|_| {
+    let write = || std::fs::write(&beside, bytes);
+    let written = write().or_else(|e| match e.kind() {
+        io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(path.parent().ok_or(e)?)?;
+            write()
+        }
+        _ => Err(e),
+    });
+    written.and_then(|()| std::fs::rename(&beside, path)).inspect_err(|_| {
         // A full disk is not to hold it too.
         let _ = std::fs::remove_file(&beside);
     })

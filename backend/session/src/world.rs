@@ -21,8 +21,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use gg_models::{FileKind, Holds, RunOutput, Stat, World};
 use gg_thunk::{OutputName, Placeholder, ValueName};
 
-use crate::by_path::ByPath;
-use crate::evidence::{Evidence, Found, Item, Look, State, list, look, names_found};
+use crate::by_path::{ByPath, split};
+use crate::evidence::{Evidence, Found, Item, Look, State, There, list, look, names_found};
 use crate::issued::Issued;
 use crate::listings::{Listings, Names};
 use crate::placeholders::held_by;
@@ -69,8 +69,8 @@ pub(crate) struct LiveWorld<'a> {
 enum Known {
     /// It is none.
     Absent,
-    /// It has these names and no others.
-    Names(Arc<Names>),
+    /// In this state it has these names and no others.
+    Names(Arc<Names>, Stat),
     /// What is in it has to be looked for.
     There(Stat),
     /// It cannot be looked at.
@@ -199,7 +199,13 @@ impl<'a> LiveWorld<'a> {
         });
         let denied = self.denied.borrow();
         let denied = denied.iter().map(|(path, look)| Item { path: bytes(path), look: *look, found: Found::Denied });
-        Evidence::gather(items.chain(lists).chain(denied).collect(), outputs, self.begun, times)
+        let dirs = self.dirs.borrow();
+        let known = |dir: &Path| match dirs.get(dir.as_os_str())? {
+            Known::Names(_, stat) | Known::There(stat) => Some(There::Dir(*stat)),
+            // It may be a file.
+            Known::Absent | Known::Unclear => None,
+        };
+        Evidence::gather(items.chain(lists).chain(denied).collect(), outputs, self.begun, times, &known)
     }
 
     fn hides(&self, path: &Path) -> bool {
@@ -259,13 +265,13 @@ impl<'a> LiveWorld<'a> {
 
     /// Whether the names of the directory, or of one above, prove that nothing is there.
     fn is_surely_absent(&self, path: &Path) -> bool {
-        let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        let Some((dir, name)) = split(path) else { return false };
         if path.as_os_str().len() > LONG {
             return false;
         }
         match self.known_dir(dir) {
             Known::Absent => true,
-            Known::Names(names) => names.lack(name),
+            Known::Names(names, _) => names.lack(name),
             Known::There(_) | Known::Unclear => false,
         }
     }
@@ -283,7 +289,10 @@ impl<'a> LiveWorld<'a> {
                 Ok(None) => Known::Absent,
                 Ok(Some(stat)) if stat.kind != FileKind::Dir => Known::Absent,
                 Ok(Some(_)) if of_the_process(dir) => Known::Unclear,
-                Ok(Some(stat)) => listings.names(dir, &stat).map_or(Known::There(stat), Known::Names),
+                Ok(Some(stat)) => match listings.names(dir, &stat) {
+                    Some(names) => Known::Names(names, stat),
+                    None => Known::There(stat),
+                },
                 Err(_) => Known::Unclear,
             }
         };
@@ -293,7 +302,7 @@ impl<'a> LiveWorld<'a> {
 
     /// Nothing stands at this path.
     fn missed(&self, path: &Path) {
-        let Some((listings, dir)) = self.listings.zip(path.parent()) else { return };
+        let Some((listings, (dir, _))) = self.listings.zip(split(path)) else { return };
         if let Some(Known::There(stat)) = self.dirs.borrow().get(dir.as_os_str()) {
             listings.missed(dir, stat, self.begun);
         }
@@ -429,7 +438,7 @@ mod tests {
         }
         let known = |world: &LiveWorld<'_>| world.dirs.borrow().get(dir.path().as_os_str()).cloned();
         assert!(matches!(known(&first), Some(Known::There(_))));
-        assert!(matches!(known(&second), Some(Known::Names(_))));
+        assert!(matches!(known(&second), Some(Known::Names(..))));
         let evidence = second.evidence(&HashSet::new(), false);
         let read = |path: &Path, _: &Stat| Some(ValueName::of(&std::fs::read(path).unwrap()));
         assert!(evidence.holds(&read));

@@ -7,29 +7,73 @@ use crate::error::Error;
 use crate::name::TreeName;
 use crate::tree::{Node, Tree};
 
-/// A directory in the making. Paths are given as their parts, from the root.
-#[derive(Clone, Debug, Default)]
+/// A tree in the making.
+#[derive(Clone, Debug)]
 pub struct TreeBuilder {
-    entries: BTreeMap<Bytes, Place>,
+    /// The root comes first.
+    dirs: Vec<Under>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Under {
+    above: usize,
+    entries: BTreeMap<Bytes, Entry>,
 }
 
 #[derive(Clone, Debug)]
-enum Place {
-    Dir(TreeBuilder),
+enum Entry {
+    Dir(usize),
     Leaf(Node),
 }
 
+/// A directory of a [`TreeBuilder`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Dir(usize);
+
+impl Default for TreeBuilder {
+    fn default() -> Self {
+        Self { dirs: vec![Under::default()] }
+    }
+}
+
 impl TreeBuilder {
+    /// The root of every tree.
+    pub const ROOT: Dir = Dir(0);
+
     /// An empty directory.
     pub fn new() -> TreeBuilder {
         TreeBuilder::default()
     }
 
-    /// Makes sure that there is a directory, and those on the way to it.
+    /// A directory's own, which is made if need be.
+    ///
+    /// Refused: one where something else stands.
+    pub fn enter(&mut self, dir: Dir, name: &[u8]) -> Result<Dir, Error> {
+        match self.dirs[dir.0].entries.get(name) {
+            Some(Entry::Dir(number)) => Ok(Dir(*number)),
+            Some(Entry::Leaf(_)) => {
+                let shown = crate::error::shown(name);
+                Err(Error::malformed("tree", format!("{shown:?} is no directory, but something is below it")))
+            }
+            None => {
+                let number = self.dirs.len();
+                self.dirs.push(Under { above: dir.0, entries: BTreeMap::new() });
+                self.dirs[dir.0].entries.insert(name.to_vec(), Entry::Dir(number));
+                Ok(Dir(number))
+            }
+        }
+    }
+
+    /// The directory above; the root is its own.
+    pub fn above(&self, dir: Dir) -> Dir {
+        Dir(self.dirs[dir.0].above)
+    }
+
+    /// Makes sure that there is a directory, and those on the way to it. The path is given as its parts, from the root.
     ///
     /// Refused: a path through something that is no directory.
-    pub fn dir(&mut self, path: &[Bytes]) -> Result<(), Error> {
-        self.at(path).map(|_| ())
+    pub fn dir(&mut self, path: &[Bytes]) -> Result<Dir, Error> {
+        path.iter().try_fold(Self::ROOT, |dir, name| self.enter(dir, name))
     }
 
     /// Puts a file, a link or a whole tree at a path, over what was there, and makes the directories on the way.
@@ -37,42 +81,53 @@ impl TreeBuilder {
     /// Refused: the root itself, and a path through something that is no directory.
     pub fn put(&mut self, path: &[Bytes], node: Node) -> Result<(), Error> {
         let (name, dirs) = path.split_last().ok_or_else(|| Error::malformed("tree", "a node in place of the root"))?;
-        self.at(dirs)?.entries.insert(name.clone(), Place::Leaf(node));
+        let dir = self.dir(dirs)?;
+        self.place(dir, name, node);
         Ok(())
+    }
+
+    /// Puts a file, a link or a whole tree into a directory, over what was there.
+    pub fn place(&mut self, dir: Dir, name: &[u8], node: Node) {
+        self.dirs[dir.0].entries.insert(name.to_vec(), Entry::Leaf(node));
     }
 
     /// Hands every directory to `keep`, those below before those above, and gives the root's name.
     pub fn build<E: From<Error>>(&self, keep: &mut dyn FnMut(&Tree) -> Result<TreeName, E>) -> Result<TreeName, E> {
+        self.build_dir(&self.dirs[0], keep)
+    }
+
+    fn build_dir<E: From<Error>>(
+        &self,
+        dir: &Under,
+        keep: &mut dyn FnMut(&Tree) -> Result<TreeName, E>,
+    ) -> Result<TreeName, E> {
         let mut tree = Tree::new();
-        for (name, place) in &self.entries {
-            let node = match place {
-                Place::Dir(inner) => Node::Dir(inner.build(keep)?),
-                Place::Leaf(node) => node.clone(),
+        for (name, entry) in &dir.entries {
+            let node = match entry {
+                Entry::Dir(inner) => Node::Dir(self.build_dir(&self.dirs[*inner], keep)?),
+                Entry::Leaf(node) => node.clone(),
             };
             tree.insert(name.clone(), node)?;
         }
         keep(&tree)
-    }
-
-    fn at(&mut self, path: &[Bytes]) -> Result<&mut TreeBuilder, Error> {
-        let mut here = self;
-        for part in path {
-            if !here.entries.contains_key(part) {
-                here.entries.insert(part.clone(), Place::Dir(TreeBuilder::new()));
-            }
-            let Some(Place::Dir(inner)) = here.entries.get_mut(part) else {
-                let shown = crate::error::shown(part);
-                return Err(Error::malformed("tree", format!("{shown:?} is no directory, but something is below it")));
-            };
-            here = inner;
-        }
-        Ok(here)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn directories_one_by_one() {
+        let mut builder = TreeBuilder::new();
+        let usr = builder.enter(TreeBuilder::ROOT, b"usr").unwrap();
+        let lib = builder.enter(usr, b"lib").unwrap();
+        builder.place(lib, b"a", Node::Symlink(b"b".to_vec()));
+        assert_eq!(builder.enter(usr, b"lib"), Ok(lib));
+        assert_eq!(builder.dir(&[b"usr".to_vec(), b"lib".to_vec()]), Ok(lib));
+        assert!(builder.enter(lib, b"a").is_err());
+        assert_eq!((builder.above(lib), builder.above(TreeBuilder::ROOT)), (usr, TreeBuilder::ROOT));
+    }
 
     #[test]
     fn directories_come_with_what_is_in_them() {

@@ -12,6 +12,7 @@ use gg_thunk::{Step, ValueName, Writes};
 use super::plan::TEMPORARY;
 use crate::binutils::output;
 use crate::closure;
+use crate::directives::Directives;
 use crate::request::Request;
 use crate::verdict::{Holds, Inference, Input, OutputSpec, Reason, ReasonKind};
 use crate::world::{FileKind, Stat, World};
@@ -31,6 +32,8 @@ pub(crate) struct Builder<'a> {
     pub(crate) piped: bool,
     /// Why lists of headers are not exact.
     pub(crate) unsure: Vec<&'static str>,
+    /// Of each source that is read, what of it counts; none where all of it does.
+    pub(crate) directives: Vec<Option<Directives>>,
     depfiles: Vec<(usize, Vec<u8>)>,
     inputs: Inputs,
     outputs: Vec<OutputSpec>,
@@ -52,6 +55,7 @@ impl<'a> Builder<'a> {
             intermediate,
             piped,
             unsure,
+            directives: Vec::new(),
             depfiles,
             inputs,
             outputs,
@@ -209,6 +213,10 @@ impl<'a> Builder<'a> {
             described.extend_from_slice(part.as_bytes());
         }
         let digest = ValueName::of(&described);
+        let directives = match self.directives.as_mut_slice() {
+            [directives] if !self.timestamps => directives.take(),
+            _ => None,
+        };
         Ok(Inference {
             steps: self.steps,
             env: self.env,
@@ -221,6 +229,7 @@ impl<'a> Builder<'a> {
             momentary: self.momentary,
             depfiles: self.depfiles,
             unsure: self.unsure,
+            directives,
         })
     }
 }

@@ -78,17 +78,20 @@ pub(crate) fn add(
         let chain = Chain::default();
         // In what is preprocessed trigraphs have been replaced.
         let walk = Walk::new(headers, builder.world, &builder.req.cwd, &chain, args.flavour(exe));
+        builder.directives.push(None);
         walk.alone(Path::new(&main))?
     } else {
         let chain = search::path(builder, exe, &args)?;
         let unit = Unit { headers, exe, args: &args, chain: &chain, main: Path::new(&main) };
         match scanned::reached(builder, &unit)? {
-            Ok(Scanned { reached, depfile }) => {
+            Ok(Scanned { reached, directives, depfile }) => {
                 depfile_bytes = depfile;
+                builder.directives.push(directives);
                 reached
             }
             Err(unsure) => {
                 builder.unsure.push(unsure.name());
+                builder.directives.push(None);
                 asked::reached(builder, &unit).map_err(|reason| {
                     let detail = format!("{} (no exact scan: {})", reason.detail, unsure.name());
                     Reason::new(reason.kind, detail)

@@ -79,6 +79,11 @@ impl Shelf {
         Ok(outline)
     }
 
+    /// What in a source's bytes a scan goes by.
+    pub(crate) fn directives(&self, source: &[u8], dialect: Dialect) -> [u8; 32] {
+        Outline::of(source, dialect, &self.symbols).digest(&self.symbols)
+    }
+
     /// What a compiler defines and answers, made of its own words about it: lines `#define …`, `GGB n` for each of the
     /// [`BUILTINS`] that is defined, `GGA question operand value` for answers.
     pub(crate) fn predefined(&self, key: &[u8], listing: String, dialect: Dialect) -> Arc<Predefined> {
@@ -183,6 +188,8 @@ pub(crate) struct Exact {
     pub(crate) assembler_unclear: bool,
     /// Files that lines are said to be from.
     pub(crate) sources: Vec<Vec<u8>>,
+    /// What in the source all this rests on, if it rests on nothing else there.
+    pub(crate) directives: Option<[u8; 32]>,
 }
 
 /// Scans.

@@ -13,8 +13,9 @@ use gg_protocol::{FdKind, Request, SOCKET_VARIABLE};
 use gg_store::StoreError;
 use gg_thunk::{Bytes, Thunk, ThunkName, ValueName};
 
-use super::{Session, Stop, native};
+use super::{Session, Source, Stop, native};
 use crate::calls::Call;
+use crate::evidence::Changes;
 use crate::ingest::Ingest;
 use crate::world::{Explained, LiveWorld};
 use crate::{SessionError, sys};
@@ -95,26 +96,25 @@ impl Session {
             && let Some(call) = self.calls.get(&key)
             && let Ok(name) = call.thunk.parse::<ThunkName>()
         {
-            let changed = call.evidence.changed(&|path, stat| self.contents.current(path, stat));
-            why =
-                changed.as_ref().map_or("its thunk is gone".to_owned(), |path| format!("changed: {}", path.display()));
-            if changed.is_none()
+            let paths = call.source.as_ref().map(Source::paths);
+            let paths = paths.as_ref().map_or(&[][..], |paths| paths);
+            let changes = call.evidence.changes(paths, &|path, stat| self.contents.current(path, stat));
+            why = match &changes {
+                Changes::None => "its thunk is gone".to_owned(),
+                Changes::Source => format!("changed: {}", paths[0].display()),
+                Changes::Other(path) => format!("changed: {}", path.display()),
+            };
+            if !matches!(changes, Changes::Other(_))
                 && let Some(thunk) = self.contents.store.get_thunk(&name).map_err(SessionError::from)?
             {
-                let Call { shape, holds, depfiles, in_place, fails, .. } = call;
-                let momentary = false;
-                return Ok(Known {
-                    request,
-                    thunk,
-                    shape,
-                    holds,
-                    depfiles,
-                    in_place,
-                    momentary,
-                    key,
-                    fails,
-                    anew: None,
-                });
+                if changes == Changes::None {
+                    return Ok(kept(request, key, call, thunk, None));
+                }
+                if let Some((call, thunk)) = self.edited(&call, &thunk)? {
+                    self.keep(&key, &call)?;
+                    let why = format!("edited: {}", paths[0].display());
+                    return Ok(kept(request, key, call, thunk, Some(why)));
+                }
             }
         }
         if anew {
@@ -128,27 +128,33 @@ impl Session {
         if led {
             self.foresight.compiling(&request, &self.contents, self.contents.store.root());
         }
-        let thunk = Ingest::new(&self.contents, &world).thunk(&inference)?;
+        let (thunk, physical) = Ingest::new(&self.contents, &world).thunk(&inference)?;
         let name = self.contents.store.put_thunk(&thunk).map_err(SessionError::from)?;
         let outputs: HashSet<PathBuf> = inference.outputs.iter().map(|output| output.path.clone()).collect();
         let evidence = world.evidence(&outputs, inference.timestamps);
-        let holds: Vec<Holds> = inference.outputs.iter().map(|output| output.holds).collect();
-        let in_place = inference.inputs.iter().any(|input| matches!(input, Input::InPlace(_)));
-        let shape = inference.shape;
         let call = Call {
             thunk: name.to_string(),
-            shape: shape.clone(),
-            holds: holds.clone(),
-            depfiles: inference.depfiles.clone(),
-            in_place,
+            shape: inference.shape,
+            holds: inference.outputs.iter().map(|output| output.holds).collect(),
+            depfiles: inference.depfiles,
+            in_place: inference.inputs.iter().any(|input| matches!(input, Input::InPlace(_))),
             fails: false,
+            source: inference
+                .directives
+                .zip(physical)
+                .map(|(directives, path)| Source { directives, physical: path.into_os_string().into_vec() }),
             evidence,
         };
         // A second later it is another thunk.
-        let kept = if inference.momentary { Ok(()) } else { self.calls.put(&key, &call) };
-        kept.map_err(|e| SessionError::from(StoreError::at(&self.contents.store.root().join("calls"), e)))?;
-        let (depfiles, momentary) = (inference.depfiles, inference.momentary);
-        Ok(Known { request, thunk, shape, holds, depfiles, in_place, momentary, key, fails: false, anew: Some(why) })
+        if !inference.momentary {
+            self.keep(&key, &call)?;
+        }
+        Ok(Known { momentary: inference.momentary, ..kept(request, key, call, thunk, Some(why)) })
+    }
+
+    fn keep(&self, key: &ValueName, call: &Call) -> Result<(), SessionError> {
+        let at = |e| SessionError::from(StoreError::at(&self.contents.store.root().join("calls"), e));
+        self.calls.put(key, call).map_err(at)
     }
 
     /// What its model looked a call's files up for.
@@ -161,6 +167,11 @@ impl Session {
         };
         Ok(Explained { found: world.explained(), unsure })
     }
+}
+
+fn kept(request: gg_models::Request, key: ValueName, call: Call, thunk: Thunk, anew: Option<String>) -> Known {
+    let Call { shape, holds, depfiles, in_place, fails, .. } = call;
+    Known { request, thunk, shape, holds, depfiles, in_place, momentary: false, key, fails, anew }
 }
 
 pub(super) fn finder<'a>(request: &Request, cwd: &'a Path) -> Finder<'a> {

@@ -334,7 +334,7 @@ impl Session {
         }
         for (path, node) in inputs {
             match node {
-                Node::Dir(_) => tree.dir(&at(&path))?,
+                Node::Dir(_) => drop(tree.dir(&at(&path))?),
                 node => tree.put(&at(&path), node)?,
             }
         }

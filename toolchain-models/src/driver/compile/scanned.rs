@@ -8,6 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::{Arguments, Unit};
+use crate::directives::Directives;
 use crate::driver::builder::Builder;
 use crate::driver::predefined;
 use crate::scan::Reached;
@@ -115,6 +116,8 @@ impl Preprocessing {
 /// What the compiler reads, and the depfile where it writes one.
 pub(super) struct Scanned {
     pub(super) reached: Reached,
+    /// What in the source this rests on, if it rests on nothing else there.
+    pub(super) directives: Option<Directives>,
     pub(super) depfile: Option<Vec<u8>>,
 }
 
@@ -122,17 +125,21 @@ pub(super) struct Scanned {
 pub(super) fn reached(builder: &Builder<'_>, unit: &Unit<'_>) -> Result<Result<Scanned, Unsure>, Reason> {
     let Unit { args, main, .. } = *unit;
     match scan(builder, unit) {
-        Ok(exact) => {
+        Ok((exact, dialect)) => {
             let depfile =
                 args.depfile.as_ref().filter(|_| !exact.failed && !exact.complains).map(|_| rule(args, &exact, main));
-            Ok(Ok(Scanned { reached: into_reached(builder, exact, main)?, depfile }))
+            // What an assembler's source says outside of directives counts, too.
+            let directives = exact.directives.filter(|_| !dialect.assembly);
+            let source = builder.absolute(main).into_os_string().into_vec();
+            let directives = directives.map(|digest| Directives { source, digest, dialect });
+            Ok(Ok(Scanned { reached: into_reached(builder, exact, main)?, directives, depfile }))
         }
         Err(Stop::Unsure(unsure)) => Ok(Err(unsure)),
         Err(Stop::Reason(reason)) => Err(reason),
     }
 }
 
-fn scan(builder: &Builder<'_>, unit: &Unit<'_>) -> Result<Exact, Stop> {
+fn scan(builder: &Builder<'_>, unit: &Unit<'_>) -> Result<(Exact, Dialect), Stop> {
     let Unit { headers, exe, args, chain, main } = *unit;
     let how = &args.preprocessing;
     if how.unclear {
@@ -165,7 +172,7 @@ fn scan(builder: &Builder<'_>, unit: &Unit<'_>) -> Result<Exact, Stop> {
         asked.borrow_mut().insert(key, answer);
         Ok(answer)
     };
-    exact::scan(&call, &shelf, builder.world, base, &ask)
+    Ok((exact::scan(&call, &shelf, builder.world, base, &ask)?, dialect))
 }
 
 fn dialect(exe: &Path, args: &Arguments) -> Result<Dialect, Unsure> {

@@ -2,10 +2,12 @@
 //!
 //! Knows how the standards are named, nothing of other options.
 
+use serde::{Deserialize, Serialize};
+
 use super::unsure::Unsure;
 
 /// How sources are read.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(crate) struct Dialect {
     pub(crate) assembly: bool,
     pub(crate) cxx: bool,

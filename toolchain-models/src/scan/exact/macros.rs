@@ -80,6 +80,11 @@ impl Macro {
         Self { builtin: Some(builtin), text: Box::default(), dialect: None, body: OnceLock::new() }
     }
 
+    /// What stands behind the name.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
     pub(crate) fn body(&self, symbols: &Symbols) -> Result<&Body, Unsure> {
         let Some(dialect) = self.dialect else { return Err(Unsure::Malformed) };
         self.body.get_or_init(|| parse(&self.text, dialect, symbols)).as_ref().map_err(|unsure| *unsure)

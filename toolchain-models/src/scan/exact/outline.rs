@@ -2,6 +2,7 @@
 //!
 //! Knows no macro's meaning and no condition's truth, so that one outline serves all who read the file in one dialect.
 
+mod digest;
 mod read;
 mod truth;
 
@@ -99,6 +100,11 @@ pub(crate) struct Outline {
 impl Outline {
     pub(crate) fn of(source: &[u8], dialect: Dialect, symbols: &Symbols) -> Self {
         read::outline(source, dialect, symbols)
+    }
+
+    /// What of it decides what a scan finds: all but the numbers of its lines.
+    pub(crate) fn digest(&self, symbols: &Symbols) -> [u8; 32] {
+        digest::of(self, symbols)
     }
 
     /// What `-D` with this value says.

@@ -14,7 +14,7 @@ use super::condition;
 use super::dialect::Dialect;
 use super::expand::{Expander, Host};
 use super::facts::{Facts, Pragma};
-use super::files::{Files, Number, Place, io};
+use super::files::{File, Files, Number, Place, io};
 use super::macros::{Predefined, Table};
 use super::outline::{Does, How, Item, Operand, Outline, Text};
 use super::symbol::{HOSTED, NumberHasher, STDC_PREDEF, Symbol, Symbols};
@@ -79,6 +79,10 @@ pub(super) struct Run<'a> {
     /// What `-E` takes is wanted.
     tolerant: bool,
     line: (u32, bool),
+    /// Something depends on a line's number.
+    counts_lines: bool,
+    /// Something depends on whether files are of the same size and have the same bytes.
+    compares: bool,
 }
 
 impl<'a> Run<'a> {
@@ -113,6 +117,8 @@ impl<'a> Run<'a> {
             doubtful: HashSet::default(),
             tolerant: false,
             line: (0, false),
+            counts_lines: false,
+            compares: false,
         }
     }
 
@@ -142,10 +148,18 @@ impl<'a> Run<'a> {
         }
         let goes_on = self.forced(false)? && self.preinclude()? && self.forced(true)? && self.follow(&outline)?;
         self.exact.failed = !goes_on;
-        Ok(self.finish())
+        Ok(self.finish(main, &outline))
     }
 
-    fn finish(mut self) -> Exact {
+    fn finish(mut self, main: Number, outline: &Outline) -> Exact {
+        let is_main = |file: &File| {
+            let id = |file: &File| file.stat.map(|stat| (stat.dev, stat.ino));
+            id(file) == id(&self.files.all[main])
+        };
+        let once = self.files.all.iter().any(|file| file.once && is_main(file));
+        if !(self.counts_lines || self.compares || once || self.exact.times) {
+            self.exact.directives = Some(outline.digest(self.symbols));
+        }
         for file in &self.files.all {
             if file.stat.is_some() {
                 self.exact.files.push(file.path.clone());
@@ -266,6 +280,7 @@ impl<'a> Run<'a> {
     fn is_copy(&mut self, file: Number, import: bool) -> Result<bool, Stop> {
         let Some(stat) = self.files.all[file].stat else { return Ok(false) };
         let others: Vec<Number> = if import {
+            self.compares = true;
             (0..self.files.all.len())
                 .filter(|other| self.files.all[*other].stat.is_some_and(|is| is.size == stat.size))
                 .collect()

@@ -52,6 +52,7 @@ impl Host for Run<'_> {
         match builtin {
             Builtin::IncludeLevel => Ok((Kind::Number, (self.frames.len() - 1).to_string().into_bytes())),
             Builtin::Line => {
+                self.counts_lines = true;
                 let (line, spliced) = self.line;
                 let frame = self.here()?;
                 if spliced || frame.unclear_line {

@@ -1,0 +1,80 @@
+//! A compilation whose source was edited where no directive stands: its thunk is the one that is kept, with other bytes in one file.
+//! Knows nothing of what directives are: a model says whether a source still has those that it had.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use gg_models::{Directives, FileKind};
+use gg_thunk::{Bytes, FileNode, Node, ObjectName, Thunk, TreeName, ValueName};
+use serde::{Deserialize, Serialize};
+
+use super::Session;
+use crate::SessionError;
+use crate::calls::Call;
+use crate::evidence::{Look, look};
+
+/// A source, and what of it a thunk's footprint rests on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Source {
+    /// What counts of it.
+    pub directives: Directives,
+    /// Its path without links, by which it stands in the thunk's tree.
+    pub physical: Bytes,
+}
+
+impl Source {
+    /// The paths by which it may be looked up.
+    pub fn paths(&self) -> [&Path; 2] {
+        [&self.directives.source, &self.physical].map(|path| Path::new(OsStr::from_bytes(path)))
+    }
+}
+
+impl Session {
+    /// The call and its thunk as they are with the source as it is now, if nothing else has changed and if that is sure.
+    pub(super) fn edited(&self, call: &Call, thunk: &Thunk) -> Result<Option<(Call, Thunk)>, SessionError> {
+        // A source that somebody is still to make has no bytes.
+        let Some(source) = call.source.as_ref().filter(|_| !call.in_place && !self.issued.any()) else {
+            return Ok(None);
+        };
+        let path = source.paths()[1];
+        let at = |e| SessionError::io("reading", path, e);
+        let Some(stat) = look(path, Look::Own).map_err(at)?.filter(|stat| stat.kind == FileKind::File) else {
+            return Ok(None);
+        };
+        let bytes = std::fs::read(path).map_err(at)?;
+        let value = self.contents.value(path, &stat)?;
+        if value != ValueName::of(&bytes) || !self.models.has_directives(&source.directives, &bytes) {
+            return Ok(None);
+        }
+        let Some(evidence) = call.evidence.with_other_bytes(&source.paths(), &stat, &value) else { return Ok(None) };
+        let mut parts = source.physical.split(|byte| *byte == b'/');
+        parts.next();
+        let Some(root) = self.with_file(&thunk.root, parts, value)? else { return Ok(None) };
+        let thunk = Thunk { root, ..thunk.clone() };
+        let name = self.contents.store.put_thunk(&thunk)?;
+        Ok(Some((Call { thunk: name.to_string(), fails: false, evidence, ..call.clone() }, thunk)))
+    }
+
+    /// A tree in which the file at a path has this value.
+    fn with_file<'a>(
+        &self,
+        tree: &TreeName,
+        mut path: impl Iterator<Item = &'a [u8]>,
+        value: ValueName,
+    ) -> Result<Option<TreeName>, SessionError> {
+        let (Some(mut dir), Some(name)) = (self.contents.store.get_tree(tree)?, path.next()) else { return Ok(None) };
+        let node = match dir.get(name) {
+            Some(Node::Dir(below)) => {
+                let Some(below) = self.with_file(below, path, value)? else { return Ok(None) };
+                Node::Dir(below)
+            }
+            Some(Node::File(file)) if file.mtime.is_none() && matches!(file.object, ObjectName::Value(_)) => {
+                Node::File(FileNode { object: ObjectName::Value(value), ..file.clone() })
+            }
+            _ => return Ok(None),
+        };
+        dir.insert(name, node)?;
+        Ok(Some(self.contents.put_tree(&dir)?))
+    }
+}
