@@ -119,12 +119,6 @@ impl Evidence {
         times: bool,
         known: &dyn Fn(&Path) -> Option<There>,
     ) -> Evidence {
-        let mut plain: ByPath<()> = ByPath::default();
-        for item in &items {
-            if item.look == Look::Own && matches!(item.found, Found::File { .. } | Found::Dir) {
-                plain.insert(OsStr::from_bytes(&item.path).to_owned(), ());
-            }
-        }
         let mut kept = Vec::with_capacity(items.len());
         let mut dirs: ByPath<Vec<Bytes>> = ByPath::default();
         let mut there: ByPath<There> = ByPath::default();
@@ -144,9 +138,6 @@ impl Evidence {
                         None => drop(dirs.insert(dir.as_os_str().to_owned(), vec![name])),
                     }
                 }
-                // What the links lead to is the file itself, whose state is kept already.
-                Found::File { .. } | Found::Dir
-                    if item.look == Look::Followed && plain.contains_key(path.as_os_str()) => {}
                 _ => kept.push(item),
             }
         }

@@ -28,7 +28,7 @@ use crate::listings::{Listings, Names};
 use crate::placeholders::held_by;
 use crate::recall::Recall;
 use purposes::Purposes;
-use seen::Seen;
+use seen::{Seeing, Seen};
 
 pub use purposes::{Explained, LookedUp};
 
@@ -238,12 +238,9 @@ impl<'a> LiveWorld<'a> {
         if how == Look::Own && answer.is_some_and(|stat| stat.kind == FileKind::Symlink) {
             self.links.borrow_mut().insert(path.to_owned(), std::fs::read_link(path)?);
         }
-        let mut seen = self.seen.borrow_mut();
-        seen.insert(path, how, answer);
-        // What was seen first stays.
-        if same && seen.get(path, Look::Own).is_none() {
-            seen.insert(path, Look::Own, answer);
-        }
+        let own = (same || how == Look::Own).then_some(answer);
+        let followed = (how != Look::Own).then_some(answer);
+        self.seen.borrow_mut().insert(path, Seeing { own, followed });
         Ok(answer)
     }
 

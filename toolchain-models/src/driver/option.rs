@@ -81,14 +81,17 @@ pub(crate) struct Parsed {
 
 /// The row whose name is the longest that spells the argument.
 pub(crate) fn find(arg: &[u8]) -> Option<&'static Opt> {
-    let spells = |opt: &&Opt| {
+    let mut start = arg;
+    loop {
+        // The table is sorted: what spells the argument begins as the last name does that is not behind it.
+        let opt = &DRIVER[DRIVER.partition_point(|opt| opt.name.as_bytes() <= start).checked_sub(1)?];
         let name = opt.name.as_bytes();
-        match opt.kind {
-            Flag | Separate => arg == name,
-            Joined | JoinedOrSeparate => arg.starts_with(name),
+        let shared = name.iter().zip(start).take_while(|(a, b)| a == b).count();
+        if shared == name.len() && (name == arg || matches!(opt.kind, Joined | JoinedOrSeparate)) {
+            return Some(opt);
         }
-    };
-    DRIVER.iter().filter(spells).max_by_key(|opt| opt.name.len())
+        start = &arg[..shared.min(name.len() - 1)];
+    }
 }
 
 /// Says whether the compiler has an option of this name that does no more than its family does.

@@ -6,7 +6,7 @@ use std::hash::BuildHasherDefault;
 use std::path::Path;
 use std::rc::Rc;
 
-use gg_models::Stat;
+use gg_models::{FileKind, Stat};
 
 use crate::by_path::PathHasher;
 use crate::evidence::Look;
@@ -16,6 +16,13 @@ use crate::evidence::Look;
 pub(super) struct Seen {
     answers: Vec<Answer>,
     by_path: HashMap<Rc<OsStr>, usize, BuildHasherDefault<PathHasher>>,
+}
+
+/// What was seen of a path by one look.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Seeing {
+    pub own: Option<Option<Stat>>,
+    pub followed: Option<Option<Stat>>,
 }
 
 /// What stands at a path: itself, and where links lead to from there.
@@ -36,7 +43,8 @@ impl Seen {
         self.answers[*self.by_path.get(path.as_os_str())?].get(how)
     }
 
-    pub fn insert(&mut self, path: &Path, how: Look, answer: Option<Stat>) {
+    /// What stands at a path; what was seen first stays.
+    pub fn insert(&mut self, path: &Path, answer: Seeing) {
         let number = match self.by_path.get(path.as_os_str()) {
             Some(number) => *number,
             None => {
@@ -47,13 +55,17 @@ impl Seen {
             }
         };
         let known = &mut self.answers[number];
-        *(if how == Look::Own { &mut known.own } else { &mut known.followed }) = Some(answer);
+        known.own = known.own.or(answer.own);
+        known.followed = known.followed.or(answer.followed);
     }
 
+    /// All answers, but for those that say nothing more: what the links lead to from a file is the file itself.
     pub fn all(&self) -> impl Iterator<Item = (&Path, Look, Option<Stat>)> {
         let looks = [Look::Followed, Look::Own];
         self.answers.iter().flat_map(move |answer| {
-            looks.into_iter().filter_map(move |how| Some((Path::new(&*answer.path), how, answer.get(how)?)))
+            let plain = matches!(answer.own, Some(Some(Stat { kind: FileKind::File | FileKind::Dir, .. })));
+            let looks = looks.into_iter().filter(move |how| *how == Look::Own || !plain);
+            looks.filter_map(move |how| Some((Path::new(&*answer.path), how, answer.get(how)?)))
         })
     }
 

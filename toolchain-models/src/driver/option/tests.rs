@@ -32,6 +32,33 @@ fn the_longest_name_wins() {
 }
 
 #[test]
+fn the_same_row_as_one_by_one() {
+    let spells = |opt: &&Opt, arg: &[u8]| match opt.kind {
+        Flag | Separate => arg == opt.name.as_bytes(),
+        Joined | JoinedOrSeparate => arg.starts_with(opt.name.as_bytes()),
+    };
+    let one_by_one = |arg: &[u8]| DRIVER.iter().filter(|opt| spells(opt, arg)).max_by_key(|opt| opt.name.len());
+    for opt in DRIVER {
+        let name = opt.name;
+        let cut = &name[..name.len() - 1];
+        for arg in [
+            name,
+            cut,
+            &format!("{name}x"),
+            &format!("{name}="),
+            &format!("{cut}x"),
+            &format!("{cut}~"),
+            "",
+            "-",
+            "a.c",
+        ] {
+            let names = [find(arg.as_bytes()), one_by_one(arg.as_bytes())].map(|opt| opt.map(|opt| opt.name));
+            assert_eq!(names[0], names[1], "{arg}");
+        }
+    }
+}
+
+#[test]
 fn shapes() {
     let shape = |args: &[&str]| parsed(args).unwrap().shape;
     assert_ne!(shape(&["-x", "c", "q.txt"]), shape(&["-x", "c++", "q.txt"]));

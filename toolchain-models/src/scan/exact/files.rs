@@ -71,6 +71,7 @@ pub(crate) struct Files<'a> {
     by_name: HashMap<Vec<u8>, u32>,
     /// Directories without symbolic links in their paths.
     real: HashMap<Vec<u8>, Option<PathBuf>>,
+    buffer: Vec<u8>,
     /// Whether a precompiled form would still be taken.
     pub(crate) precompiled: bool,
     /// Whether system headers go by their shortest names.
@@ -89,6 +90,7 @@ impl<'a> Files<'a> {
             dirs: Vec::new(),
             by_name: HashMap::new(),
             real: HashMap::new(),
+            buffer: Vec::new(),
             precompiled: true,
             canonical: true,
         }
@@ -174,14 +176,27 @@ impl<'a> Files<'a> {
                 (dir.as_os_str().as_bytes(), index >= self.chain.system)
             }
         };
-        let mut path = Vec::with_capacity(dir.len() + 1 + name.len());
-        path.extend_from_slice(dir);
-        if path.last().is_some_and(|byte| *byte != b'/') {
-            path.push(b'/');
+        // Of most places nothing is kept: they are asked for in one buffer.
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        let is_absolute = if dir.is_empty() { name.starts_with(b"/") } else { dir.starts_with(b"/") };
+        if !is_absolute {
+            buffer.extend_from_slice(self.cwd.as_os_str().as_bytes());
+            if buffer.last().is_some_and(|byte| *byte != b'/') {
+                buffer.push(b'/');
+            }
         }
-        path.extend_from_slice(name);
+        let start = buffer.len();
+        buffer.extend_from_slice(dir);
+        if !dir.is_empty() && !dir.ends_with(b"/") {
+            buffer.push(b'/');
+        }
+        buffer.extend_from_slice(name);
+        let found = self.stat(Path::new(OsStr::from_bytes(&buffer)));
+        let kept = (self.precompiled || !matches!(found, Ok(None))).then(|| buffer[start..].to_vec());
+        self.buffer = buffer;
+        let (mut found, Some(mut path)) = (found?, kept) else { return Ok(None) };
         let mut absolute = self.cwd.join(OsStr::from_bytes(&path));
-        let mut found = self.stat(&absolute)?;
         if self.precompiled {
             let mut precompiled = absolute.as_os_str().to_owned();
             precompiled.push(".gch");
