@@ -20,7 +20,7 @@ use crate::scan::settled;
 use crate::verdict::{Holds, Reason};
 use crate::world::{FileKind, RunOutput, Stat, World};
 
-/// Part of every key: what is kept in another form is kept under other keys.
+/// Part of every key. Raised when the form changes, or the type of any fact: what is kept has no names of fields.
 const FORM: &[u8] = b"2\0";
 
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub(crate) fn derive<T: Serialize + DeserializeOwned>(
     work: impl FnOnce(&dyn World) -> Result<T, Reason>,
 ) -> Result<T, Reason> {
     let key = ValueName::of(&[FORM, key.as_ref()].concat()).to_string();
-    if let Some(kept) = world.recall(&key).and_then(|bytes| postcard::from_bytes::<Kept<T>>(&bytes).ok())
+    if let Some(kept) = world.recall(&key).and_then(|bytes| read::<T>(&bytes))
         && kept.looked_up.iter().all(|(path, answer)| ask_again(world, path, answer))
     {
         return Ok(kept.fact);
@@ -84,6 +84,10 @@ pub(crate) fn derive<T: Serialize + DeserializeOwned>(
         world.remember(&key, &bytes);
     }
     Ok(kept.fact)
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<Kept<T>> {
+    postcard::take_from_bytes(bytes).ok().filter(|(_, rest)| rest.is_empty()).map(|(kept, _)| kept)
 }
 
 fn ask_again(world: &dyn World, path: &Path, answer: &Answer) -> bool {

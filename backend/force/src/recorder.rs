@@ -47,8 +47,8 @@ pub(crate) fn record_all(shared: &Shared, finished: &Receiver<Recording>, to: &S
     let record = |Recording { job, ticket, evidence }| (job, record(shared, &ticket, evidence));
     for first in finished {
         // To wake the dispatcher for each of many would cost as much as the recording.
-        let waiting = std::iter::from_fn(|| finished.try_recv().ok());
-        let ran = std::iter::once(first).chain(waiting).take(AT_ONCE).map(record).collect();
+        let waiting: Vec<Recording> = std::iter::once(first).chain(finished.try_iter()).take(AT_ONCE).collect();
+        let ran = waiting.into_iter().map(record).collect();
         if to.send(Message::Ran(ran)).is_err() {
             return;
         }

@@ -204,7 +204,8 @@ impl Evidence {
         Some(evidence)
     }
 
-    /// The same, of files that were there and that no run of the tool itself changes, as it does these outputs.
+    /// A path of which another answer would be given now, among files that were there and that no run of the tool itself changes,
+    /// as it does these outputs.
     pub fn changed_besides(
         &self,
         outputs: &[PathBuf],
@@ -219,7 +220,7 @@ impl Evidence {
         })
     }
 
-    /// The same, also of paths where there was nothing.
+    /// Whether there is such a path, also of paths where there was nothing.
     pub fn appeared_or_changed(
         &self,
         outputs: &[PathBuf],

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gg_models::{FileKind, Inference, Input, Stat, World as _};
 use gg_store::{DigestCache, Identity, LocalStore, Store as _};
 use gg_thunk::{
-    Dir, FileNode, Node, ObjectName, Output, Tag, Thunk, Timestamp, Tree, TreeBuilder, TreeName, ValueName,
+    FileNode, NewDir, Node, ObjectName, Output, Tag, Thunk, Timestamp, Tree, TreeBuilder, TreeName, ValueName,
 };
 
 use crate::by_path::ByPath;
@@ -120,7 +120,7 @@ pub(crate) struct Ingest<'a> {
 #[derive(Clone)]
 struct Laid {
     path: Rc<Path>,
-    dir: Dir,
+    dir: NewDir,
 }
 
 impl<'a> Ingest<'a> {
@@ -204,7 +204,7 @@ impl<'a> Ingest<'a> {
             }
             FileKind::File => {
                 let node = self.file(&here, &stat, matches!(want, Want::InPlace))?;
-                self.root.place(above.dir, name.as_bytes(), node);
+                self.root.place(above.dir, name.as_bytes(), node)?;
                 Ok(here)
             }
             FileKind::Dir => Err(wrong(path, "is a directory where a file should be")),
@@ -254,7 +254,7 @@ impl<'a> Ingest<'a> {
         }
         let here = above.path.join(name);
         let to = self.world.read_link(&here).map_err(|e| SessionError::io("looking at", &here, e))?;
-        self.root.place(above.dir, name.as_bytes(), Node::Symlink(to.as_os_str().as_bytes().to_vec()));
+        self.root.place(above.dir, name.as_bytes(), Node::Symlink(to.as_os_str().as_bytes().to_vec()))?;
         Ok(above.path.join(to))
     }
 

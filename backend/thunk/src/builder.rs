@@ -28,7 +28,7 @@ enum Entry {
 
 /// A directory of a [`TreeBuilder`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Dir(usize);
+pub struct NewDir(usize);
 
 impl Default for TreeBuilder {
     fn default() -> Self {
@@ -38,7 +38,7 @@ impl Default for TreeBuilder {
 
 impl TreeBuilder {
     /// The root of every tree.
-    pub const ROOT: Dir = Dir(0);
+    pub const ROOT: NewDir = NewDir(0);
 
     /// An empty directory.
     pub fn new() -> TreeBuilder {
@@ -48,9 +48,9 @@ impl TreeBuilder {
     /// A directory's own, which is made if need be.
     ///
     /// Refused: one where something else stands.
-    pub fn enter(&mut self, dir: Dir, name: &[u8]) -> Result<Dir, Error> {
+    pub fn enter(&mut self, dir: NewDir, name: &[u8]) -> Result<NewDir, Error> {
         match self.dirs[dir.0].entries.get(name) {
-            Some(Entry::Dir(number)) => Ok(Dir(*number)),
+            Some(Entry::Dir(number)) => Ok(NewDir(*number)),
             Some(Entry::Leaf(_)) => {
                 let shown = crate::error::shown(name);
                 Err(Error::malformed("tree", format!("{shown:?} is no directory, but something is below it")))
@@ -59,36 +59,43 @@ impl TreeBuilder {
                 let number = self.dirs.len();
                 self.dirs.push(Under { above: dir.0, entries: BTreeMap::new() });
                 self.dirs[dir.0].entries.insert(name.to_vec(), Entry::Dir(number));
-                Ok(Dir(number))
+                Ok(NewDir(number))
             }
         }
     }
 
     /// The directory above; the root is its own.
-    pub fn above(&self, dir: Dir) -> Dir {
-        Dir(self.dirs[dir.0].above)
+    pub fn above(&self, dir: NewDir) -> NewDir {
+        NewDir(self.dirs[dir.0].above)
     }
 
     /// Makes sure that there is a directory, and those on the way to it. The path is given as its parts, from the root.
     ///
     /// Refused: a path through something that is no directory.
-    pub fn dir(&mut self, path: &[Bytes]) -> Result<Dir, Error> {
+    pub fn dir(&mut self, path: &[Bytes]) -> Result<NewDir, Error> {
         path.iter().try_fold(Self::ROOT, |dir, name| self.enter(dir, name))
     }
 
     /// Puts a file, a link or a whole tree at a path, over what was there, and makes the directories on the way.
     ///
-    /// Refused: the root itself, and a path through something that is no directory.
+    /// Refused: the root itself, a directory in the making, and a path through something that is no directory.
     pub fn put(&mut self, path: &[Bytes], node: Node) -> Result<(), Error> {
         let (name, dirs) = path.split_last().ok_or_else(|| Error::malformed("tree", "a node in place of the root"))?;
         let dir = self.dir(dirs)?;
-        self.place(dir, name, node);
-        Ok(())
+        self.place(dir, name, node)
     }
 
     /// Puts a file, a link or a whole tree into a directory, over what was there.
-    pub fn place(&mut self, dir: Dir, name: &[u8], node: Node) {
-        self.dirs[dir.0].entries.insert(name.to_vec(), Entry::Leaf(node));
+    ///
+    /// Refused: in place of a directory that is in the making.
+    pub fn place(&mut self, dir: NewDir, name: &[u8], node: Node) -> Result<(), Error> {
+        let entries = &mut self.dirs[dir.0].entries;
+        if let Some(Entry::Dir(_)) = entries.get(name) {
+            let shown = crate::error::shown(name);
+            return Err(Error::malformed("tree", format!("{shown:?} is a directory, and something else")));
+        }
+        entries.insert(name.to_vec(), Entry::Leaf(node));
+        Ok(())
     }
 
     /// Hands every directory to `keep`, those below before those above, and gives the root's name.
@@ -122,7 +129,8 @@ mod tests {
         let mut builder = TreeBuilder::new();
         let usr = builder.enter(TreeBuilder::ROOT, b"usr").unwrap();
         let lib = builder.enter(usr, b"lib").unwrap();
-        builder.place(lib, b"a", Node::Symlink(b"b".to_vec()));
+        builder.place(lib, b"a", Node::Symlink(b"b".to_vec())).unwrap();
+        assert!(builder.clone().place(usr, b"lib", Node::Symlink(b"b".to_vec())).is_err());
         assert_eq!(builder.enter(usr, b"lib"), Ok(lib));
         assert_eq!(builder.dir(&[b"usr".to_vec(), b"lib".to_vec()]), Ok(lib));
         assert!(builder.enter(lib, b"a").is_err());

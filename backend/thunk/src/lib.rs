@@ -39,7 +39,7 @@ mod placeholder;
 mod thunk;
 mod tree;
 
-pub use builder::{Dir, TreeBuilder};
+pub use builder::{NewDir, TreeBuilder};
 pub use error::Error;
 pub use json::from_bytes as bytes_to_json;
 pub use name::{NameHasher, ObjectName, OutputName, Tag, ThunkName, TreeName, ValueName};

@@ -92,6 +92,30 @@ fn directives_and_what_counts_like_them() {
     assert_eq!(compile(&bench, "a.c"), json!(format!("changed: {}", path(&bench, "part.h"))));
 }
 
+/// The source is compared with a header that is read once, and becomes a copy of it.
+#[test]
+fn a_source_that_becomes_a_copy() {
+    let text = "#ifdef P\n#pragma once\n#endif\n#ifndef A\n#define A\n#define P\n#include \"part.h\"\n#undef P\n#include \"a.c\"\nint x;\n#else\n\
+        #ifndef P\nint second = 7;\n#endif\n#endif\n";
+    let bench = bench(&format!("{text}/* one */\n"));
+    fs::write(bench.file("part.h"), format!("{text}/* two */\n")).unwrap();
+    let earlier = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    fs::File::open(bench.file("part.h")).unwrap().set_modified(earlier).unwrap();
+    compile(&bench, "a.c");
+    fs::write(bench.file("a.c"), format!("{text}/* two */\n")).unwrap();
+    assert_eq!(compile(&bench, "a.c"), json!(format!("changed: {}", path(&bench, "a.c"))));
+}
+
+/// The assembler reads the source, too.
+#[test]
+fn a_source_that_is_read_by_more_than_the_preprocessor() {
+    let text = |name: &str| format!("#if 0\n.incbin \"{name}\"\n.end\n#endif\n__asm__(\".include \\\"a.c\\\"\");\n");
+    let bench = bench(&text("part.h"));
+    compile(&bench, "a.c");
+    fs::write(bench.file("a.c"), text("far/part.h")).unwrap();
+    assert_eq!(compile(&bench, "a.c"), json!(format!("changed: {}", path(&bench, "a.c"))));
+}
+
 /// Where more than the directives counts.
 #[test]
 fn lines_and_files_that_are_read_once() {

@@ -24,9 +24,19 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// Its path as the compiler opens it.
+    pub fn spelled(&self) -> &Path {
+        Path::new(OsStr::from_bytes(&self.directives.source))
+    }
+
+    /// Its path without links.
+    pub fn physical(&self) -> &Path {
+        Path::new(OsStr::from_bytes(&self.physical))
+    }
+
     /// The paths by which it may be looked up.
     pub fn paths(&self) -> [&Path; 2] {
-        [&self.directives.source, &self.physical].map(|path| Path::new(OsStr::from_bytes(path)))
+        [self.spelled(), self.physical()]
     }
 }
 
@@ -37,19 +47,17 @@ impl Session {
         let Some(source) = call.source.as_ref().filter(|_| !call.in_place && !self.issued.any()) else {
             return Ok(None);
         };
-        let path = source.paths()[1];
-        let at = |e| SessionError::io("reading", path, e);
-        let Some(stat) = look(path, Look::Own).map_err(at)?.filter(|stat| stat.kind == FileKind::File) else {
-            return Ok(None);
-        };
-        let bytes = std::fs::read(path).map_err(at)?;
-        let value = self.contents.value(path, &stat)?;
+        let path = source.physical();
+        // Of a source that cannot be read the model says what there is to say.
+        let stat = look(path, Look::Own).ok().flatten().filter(|stat| stat.kind == FileKind::File);
+        let (Some(stat), Ok(bytes)) = (stat, std::fs::read(path)) else { return Ok(None) };
+        let Ok(value) = self.contents.value(path, &stat) else { return Ok(None) };
         if value != ValueName::of(&bytes) || !self.models.has_directives(&source.directives, &bytes) {
             return Ok(None);
         }
         let Some(evidence) = call.evidence.with_other_bytes(&source.paths(), &stat, &value) else { return Ok(None) };
-        let mut parts = source.physical.split(|byte| *byte == b'/');
-        parts.next();
+        // Before the first slash there is nothing.
+        let parts = source.physical.split(|byte| *byte == b'/').skip(1);
         let Some(root) = self.with_file(&thunk.root, parts, value)? else { return Ok(None) };
         let thunk = Thunk { root, ..thunk.clone() };
         let name = self.contents.store.put_thunk(&thunk)?;

@@ -128,8 +128,8 @@ pub(super) fn reached(builder: &Builder<'_>, unit: &Unit<'_>) -> Result<Result<S
         Ok((exact, dialect)) => {
             let depfile =
                 args.depfile.as_ref().filter(|_| !exact.failed && !exact.complains).map(|_| rule(args, &exact, main));
-            // What an assembler's source says outside of directives counts, too.
-            let directives = exact.directives.filter(|_| !dialect.assembly);
+            // The assembler reads it too, or might: all of it.
+            let directives = exact.directives.filter(|_| exact.assembler.is_empty());
             let source = builder.absolute(main).into_os_string().into_vec();
             let directives = directives.map(|digest| Directives { source, digest, dialect });
             Ok(Ok(Scanned { reached: into_reached(builder, exact, main)?, directives, depfile }))

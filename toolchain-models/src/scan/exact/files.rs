@@ -35,6 +35,14 @@ pub(crate) struct File {
     beside: Option<u32>,
 }
 
+impl File {
+    /// Whether both are one file, by whatever names.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let id = |file: &Self| file.stat.map(|stat| (stat.dev, stat.ino));
+        id(self).is_some() && id(self) == id(other)
+    }
+}
+
 /// Where a search begins, or where it found something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {

@@ -14,7 +14,7 @@ use super::condition;
 use super::dialect::Dialect;
 use super::expand::{Expander, Host};
 use super::facts::{Facts, Pragma};
-use super::files::{File, Files, Number, Place, io};
+use super::files::{Files, Number, Place, io};
 use super::macros::{Predefined, Table};
 use super::outline::{Does, How, Item, Operand, Outline, Text};
 use super::symbol::{HOSTED, NumberHasher, STDC_PREDEF, Symbol, Symbols};
@@ -34,6 +34,8 @@ const DEPTH: usize = 200;
 const TARGET: u8 = 1;
 /// Options of optimization may differ.
 const OPTIMIZE: u8 = 2;
+/// The source is looked for first.
+const MAIN: Number = 0;
 /// So many files may be entered.
 const ENTERED: usize = 200_000;
 
@@ -81,7 +83,7 @@ pub(super) struct Run<'a> {
     line: (u32, bool),
     /// Something depends on a line's number.
     counts_lines: bool,
-    /// Something depends on whether files are of the same size and have the same bytes.
+    /// Something depends on whether the source, or any file, has the size and the bytes of another.
     compares: bool,
 }
 
@@ -148,16 +150,14 @@ impl<'a> Run<'a> {
         }
         let goes_on = self.forced(false)? && self.preinclude()? && self.forced(true)? && self.follow(&outline)?;
         self.exact.failed = !goes_on;
-        Ok(self.finish(main, &outline))
+        Ok(self.finish(&outline))
     }
 
-    fn finish(mut self, main: Number, outline: &Outline) -> Exact {
-        let is_main = |file: &File| {
-            let id = |file: &File| file.stat.map(|stat| (stat.dev, stat.ino));
-            id(file) == id(&self.files.all[main])
-        };
-        let once = self.files.all.iter().any(|file| file.once && is_main(file));
-        if !(self.counts_lines || self.compares || once || self.exact.times) {
+    fn finish(mut self, outline: &Outline) -> Exact {
+        let once = self.files.all.iter().any(|file| file.once && file.is_same(&self.files.all[MAIN]));
+        // What an assembler's source says outside of directives counts, too.
+        let whole = self.counts_lines || self.compares || once || self.exact.times || self.dialect.assembly;
+        if !whole {
             self.exact.directives = Some(outline.digest(self.symbols));
         }
         for file in &self.files.all {
@@ -279,8 +279,8 @@ impl<'a> Run<'a> {
     /// Whether a file counts as one that was read before: of the same size, time and bytes.
     fn is_copy(&mut self, file: Number, import: bool) -> Result<bool, Stop> {
         let Some(stat) = self.files.all[file].stat else { return Ok(false) };
+        self.compares |= import || self.files.all[file].is_same(&self.files.all[MAIN]);
         let others: Vec<Number> = if import {
-            self.compares = true;
             (0..self.files.all.len())
                 .filter(|other| self.files.all[*other].stat.is_some_and(|is| is.size == stat.size))
                 .collect()
@@ -290,7 +290,7 @@ impl<'a> Run<'a> {
         let mut copy = false;
         for other in others.into_iter().filter(|other| *other != file) {
             let Some(is) = self.files.all[other].stat else { continue };
-            if (is.dev, is.ino) == (stat.dev, stat.ino) {
+            if self.files.all[other].is_same(&self.files.all[file]) {
                 copy = true;
             } else if self.files.read(other)? == self.files.read(file)? {
                 self.exact.times = true;
