@@ -13,9 +13,9 @@ use crate::session::Source;
 use crate::{processor, sys};
 
 /// Raised when models change what they infer: older entries are then not found.
-pub(crate) const GENERATION: u32 = 11;
+pub(crate) const GENERATION: u32 = 12;
 
-/// What is kept of a call.
+/// What is kept of a call, but for what its model saw.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Call {
     /// The thunk's name.
@@ -32,8 +32,25 @@ pub(crate) struct Call {
     pub fails: bool,
     /// The source, if it is a compilation of one of which only directives count.
     pub source: Option<Source>,
-    /// What the model saw.
-    pub evidence: Evidence,
+}
+
+/// What is kept of a call, as it was read. What the model saw is the larger part, and not everybody asks for it.
+pub(crate) struct Kept {
+    pub call: Call,
+    bytes: Vec<u8>,
+    /// How many of the bytes are those of what the model saw: the last ones.
+    seen: usize,
+}
+
+impl Kept {
+    /// What the model saw; none if that cannot be read.
+    pub fn evidence(&self) -> Option<Evidence> {
+        postcard::from_bytes(self.seen()).ok()
+    }
+
+    fn seen(&self) -> &[u8] {
+        &self.bytes[self.bytes.len() - self.seen..]
+    }
 }
 
 pub(crate) struct Calls {
@@ -78,19 +95,23 @@ impl Calls {
     }
 
     /// What is kept under a key; a file that cannot be read as such is none.
-    pub fn get(&self, key: &ValueName) -> Option<Call> {
-        postcard::from_bytes(&std::fs::read(self.path(key)).ok()?).ok()
+    pub fn get(&self, key: &ValueName) -> Option<Kept> {
+        let bytes = std::fs::read(self.path(key)).ok()?;
+        let (call, seen) = postcard::take_from_bytes(&bytes).ok()?;
+        let seen = seen.len();
+        Some(Kept { call, bytes, seen })
     }
 
     /// Notes whether the tool fails while the evidence holds.
     pub fn note(&self, key: &ValueName, fails: bool) -> io::Result<()> {
-        match self.get(key) {
-            Some(call) => self.put(key, &Call { fails, ..call }),
-            None => Ok(()),
-        }
+        let Some(kept) = self.get(key) else { return Ok(()) };
+        let mut bytes = postcard::to_stdvec(&Call { fails, ..kept.call.clone() }).map_err(io::Error::other)?;
+        bytes.extend_from_slice(kept.seen());
+        sys::write_whole(&self.path(key), &bytes)
     }
 
-    pub fn put(&self, key: &ValueName, call: &Call) -> io::Result<()> {
-        sys::write_whole(&self.path(key), &postcard::to_stdvec(call).map_err(io::Error::other)?)
+    pub fn put(&self, key: &ValueName, call: &Call, evidence: &Evidence) -> io::Result<()> {
+        let bytes = postcard::to_stdvec(call).map_err(io::Error::other)?;
+        sys::write_whole(&self.path(key), &postcard::to_extend(evidence, bytes).map_err(io::Error::other)?)
     }
 }

@@ -85,16 +85,6 @@ struct Absent {
     names: Vec<Bytes>,
 }
 
-/// What has changed since look-ups were answered.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Changes {
-    None,
-    /// The source, and nothing else.
-    Source,
-    /// This path, among others maybe.
-    Other(PathBuf),
-}
-
 /// All look-ups of one inference, each once.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Evidence {
@@ -109,17 +99,18 @@ pub(crate) struct Evidence {
 pub(crate) const SETTLED_NS: i128 = 3_000_000_000;
 
 impl Evidence {
-    /// Gathers look-ups. `begun` is the time before the first of them, in nanoseconds since 1970. What is written is
+    /// Gathers look-ups, and names that directories lacked, each with how it was looked for. `begun` is the time before the first of them, in nanoseconds since 1970. What is written is
     /// not looked at for its content: an output that is not also read may be there or not. `times`: modification times
     /// count too. `known`: what directories were before the look-ups, as far as that is known.
-    pub fn gather(
-        items: Vec<Item>,
+    pub fn gather<'a>(
+        items: impl Iterator<Item = Item>,
+        lacked: impl Iterator<Item = (&'a Path, &'a [(OsString, Look)])>,
         outputs: &HashSet<PathBuf>,
         begun: i128,
         times: bool,
         known: &dyn Fn(&Path) -> Option<There>,
     ) -> Evidence {
-        let mut kept = Vec::with_capacity(items.len());
+        let mut kept = Vec::with_capacity(items.size_hint().0);
         let mut dirs: ByPath<Vec<Bytes>> = ByPath::default();
         let mut there: ByPath<There> = ByPath::default();
         for mut item in items {
@@ -141,6 +132,21 @@ impl Evidence {
                 _ => kept.push(item),
             }
         }
+        let written: Vec<(&Path, &OsStr)> = outputs.iter().filter_map(|output| split(output)).collect();
+        for (dir, lacked) in lacked {
+            let is_output = |lacks: &OsStr| {
+                written.iter().any(|(above, name)| *name == lacks && above.as_os_str() == dir.as_os_str())
+            };
+            let (outputs, others): (Vec<_>, Vec<_>) = lacked.iter().partition(|(name, _)| is_output(name));
+            for (name, look) in outputs {
+                let path = dir.join(name).into_os_string().into_vec();
+                kept.push(Item { path, look: *look, found: Found::AnyFileOrNone });
+            }
+            if !others.is_empty() {
+                let names = dirs.entry(dir.as_os_str().to_owned()).or_default();
+                names.extend(others.into_iter().map(|(name, _)| name.as_bytes().to_vec()));
+            }
+        }
         let mut dirs: Vec<(OsString, Vec<Bytes>)> = dirs.into_iter().collect();
         dirs.sort_unstable();
         let absent = dirs.into_iter().map(|(dir, mut names)| {
@@ -148,6 +154,7 @@ impl Evidence {
             names.dedup();
             let stat = match there.get(&dir) {
                 Some(There::Dir(stat)) => Some(*stat),
+                None if let Some(There::Dir(stat)) = known(Path::new(&dir)) => Some(stat),
                 _ => look(Path::new(&dir), Look::Followed).ok().flatten(),
             };
             let settled = |stat: &Stat| begun - stat.mtime_ns.max(stat.ctime_ns) > SETTLED_NS;
@@ -161,24 +168,21 @@ impl Evidence {
     /// Whether every look-up would be answered as it was.
     #[cfg(test)]
     pub fn holds(&self, content: &dyn Fn(&Path, &Stat) -> Option<ValueName>) -> bool {
-        self.changes(&[], content) == Changes::None
+        self.change(&[], content).is_none()
     }
 
-    /// Whether look-ups would be answered as they were. `source`: the paths of one file of which it does not end the search that
-    /// it has changed; `content` gives a file's value by its state, reading it if need be.
-    pub fn changes(&self, source: &[&Path], content: &dyn Fn(&Path, &Stat) -> Option<ValueName>) -> Changes {
+    /// A path of which another answer would be given now. `source`: the paths of one file of whose bytes somebody else knows
+    /// that they have changed; `content` gives a file's value by its state, reading it if need be.
+    pub fn change(&self, source: &[&Path], content: &dyn Fn(&Path, &Stat) -> Option<ValueName>) -> Option<PathBuf> {
         if let Some(path) = self.absent.iter().find_map(Absent::appeared) {
-            return Changes::Other(path);
+            return Some(path);
         }
-        let mut changes = Changes::None;
-        for item in self.items.iter().filter(|item| !item.holds(content, self.times)) {
+        let other = |item: &&Item| {
             let path = Path::new(OsStr::from_bytes(&item.path));
-            if !source.contains(&path) || !matches!(item.found, Found::File { .. }) {
-                return Changes::Other(path.to_owned());
-            }
-            changes = Changes::Source;
-        }
-        changes
+            let is_source = matches!(item.found, Found::File { .. }) && source.contains(&path);
+            !is_source && !item.holds(content, self.times)
+        };
+        self.items.iter().find(other).map(|item| PathBuf::from(OsStr::from_bytes(&item.path)))
     }
 
     /// The same look-ups, where the file at the paths of one source has other bytes and nothing else has changed. None if it was no
@@ -416,9 +420,12 @@ mod tests {
         let outputs = HashSet::from([dir.join("a.o")]);
         // The directory was made just now: only look-ups an hour from now may trust its times.
         let hour = i128::from(3600u32) * 1_000_000_000;
-        let evidence = Evidence::gather(items.clone(), &outputs, stat.mtime_ns, false, &|_| None);
-        let timed = Evidence::gather(items.clone(), &outputs, stat.mtime_ns, true, &|_| None);
-        let settled = Evidence::gather(items, &outputs, stat.mtime_ns + hour, false, &|_| None);
+        let evidence =
+            Evidence::gather(items.clone().into_iter(), std::iter::empty(), &outputs, stat.mtime_ns, false, &|_| None);
+        let timed =
+            Evidence::gather(items.clone().into_iter(), std::iter::empty(), &outputs, stat.mtime_ns, true, &|_| None);
+        let settled =
+            Evidence::gather(items.into_iter(), std::iter::empty(), &outputs, stat.mtime_ns + hour, false, &|_| None);
         assert_eq!(evidence.absent.len(), 1, "what is below an absent directory goes without saying");
         assert_eq!(evidence.absent[0].names, [b"bits".to_vec(), b"gone.h".to_vec()]);
         assert!(evidence.absent[0].state.is_none() && settled.absent[0].state.is_some());
@@ -432,12 +439,12 @@ mod tests {
         std::fs::write(dir.join("a.o"), "object").unwrap();
         assert!(evidence.holds(&read), "an output may be there");
         std::fs::write(&file, "y").unwrap();
-        assert_eq!(evidence.changes(&[], &read), Changes::Other(file.clone()), "other bytes of the same size");
+        assert_eq!(evidence.change(&[], &read), Some(file.clone()), "other bytes of the same size");
         std::fs::write(&file, "x").unwrap();
         std::fs::write(dir.join("gone.h"), "").unwrap();
         assert_eq!(
-            evidence.changes(&[], &read),
-            Changes::Other(dir.join("gone.h")),
+            evidence.change(&[], &read),
+            Some(dir.join("gone.h")),
             "a header that was not there shadows another"
         );
         assert!(!settled.holds(&read), "the directory's times have changed");

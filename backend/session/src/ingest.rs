@@ -3,10 +3,9 @@
 //! Every path of an inference is walked as the kernel would walk it; the links and directories on the way
 //! are laid down too, so that in the private root the tool's own spelling of the path leads to the same file.
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,8 +14,9 @@ use gg_store::{DigestCache, Identity, LocalStore, Store as _};
 use gg_thunk::{
     FileNode, NewDir, Node, ObjectName, Output, Tag, Thunk, Timestamp, Tree, TreeBuilder, TreeName, ValueName,
 };
+use rustc_hash::FxHashSet;
 
-use crate::by_path::ByPath;
+use crate::by_path::{ByPath, split};
 use crate::world::LiveWorld;
 use crate::{SessionError, ahead};
 
@@ -30,7 +30,7 @@ pub(crate) struct Contents {
     pub store: LocalStore,
     pub digests: DigestCache,
     /// What was seen in the store since this session leases it: nothing of that is evicted.
-    present: Mutex<HashSet<ValueName>>,
+    present: Mutex<FxHashSet<ValueName>>,
 }
 
 impl Contents {
@@ -43,7 +43,7 @@ impl Contents {
         self.present().clear();
     }
 
-    fn present(&self) -> MutexGuard<'_, HashSet<ValueName>> {
+    fn present(&self) -> MutexGuard<'_, FxHashSet<ValueName>> {
         self.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -191,7 +191,7 @@ impl<'a> Ingest<'a> {
         if let Want::Dir = want {
             return Ok(self.dir(path, links)?.path.to_path_buf());
         }
-        let (Some(above), Some(Component::Normal(name))) = (path.parent(), path.components().next_back()) else {
+        let Some((above, name)) = split(path) else {
             return Err(wrong(path, "is a directory where a file should be"));
         };
         let above = self.dir(above, links)?;
@@ -217,12 +217,8 @@ impl<'a> Ingest<'a> {
         if let Some(known) = self.laid.get(path.as_os_str()) {
             return Ok(known.clone());
         }
-        let laid = match (path.parent(), path.components().next_back()) {
-            (Some(above), Some(Component::ParentDir)) => {
-                let Laid { path, dir } = self.dir(above, links)?;
-                Laid { path: path.parent().unwrap_or(&path).into(), dir: self.root.above(dir) }
-            }
-            (Some(above), Some(Component::Normal(name))) => {
+        let laid = match (split(path), path.parent()) {
+            (Some((above, name)), _) => {
                 let above = self.dir(above, links)?;
                 let here = above.path.join(name);
                 match self.look(path, &here)?.kind {
@@ -235,7 +231,12 @@ impl<'a> Ingest<'a> {
                     FileKind::Other => return Err(wrong(path, "is neither file nor directory")),
                 }
             }
-            _ => Laid { path: Path::new("/").into(), dir: TreeBuilder::ROOT },
+            // Its last part is `..`.
+            (None, Some(above)) => {
+                let Laid { path, dir } = self.dir(above, links)?;
+                Laid { path: path.parent().unwrap_or(&path).into(), dir: self.root.above(dir) }
+            }
+            (None, None) => Laid { path: Path::new("/").into(), dir: TreeBuilder::ROOT },
         };
         self.laid.insert(path.as_os_str().to_owned(), laid.clone());
         Ok(laid)

@@ -4,14 +4,14 @@
 //! Knows nothing of requests. A listing is used only in file systems of which it is known that a directory's times change with
 //! its names, and for names whose spelling cannot be taken for another's.
 
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gg_models::{FileKind, Stat};
 
+use crate::by_path::ByPath;
 use crate::evidence::{Look, SETTLED_NS, State, list, look};
 use crate::{by_path, sys};
 
@@ -24,7 +24,7 @@ const MOST_NAMES: usize = 1 << 20;
 /// What is known of directories, over requests.
 #[derive(Default)]
 pub(crate) struct Listings {
-    dirs: Mutex<HashMap<PathBuf, Listing>>,
+    dirs: Mutex<ByPath<Listing>>,
 }
 
 struct Listing {
@@ -65,7 +65,7 @@ impl Listings {
     /// The names of a directory, if they are known and it has not changed.
     pub fn names(&self, dir: &Path, stat: &Stat) -> Option<Arc<Names>> {
         let dirs = self.dirs.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = dirs.get(dir).filter(|known| known.state == State::of(stat))?;
+        let known = dirs.get(dir.as_os_str()).filter(|known| known.state == State::of(stat))?;
         known.names.clone()
     }
 
@@ -74,7 +74,7 @@ impl Listings {
         let state = State::of(stat);
         let count = {
             let mut dirs = self.dirs.lock().unwrap_or_else(PoisonError::into_inner);
-            let listing = dirs.entry(dir.to_owned()).or_insert(Listing { state, missed: 0, names: None });
+            let listing = dirs.entry(dir.as_os_str().to_owned()).or_insert(Listing { state, missed: 0, names: None });
             if listing.state != state {
                 *listing = Listing { state, missed: 0, names: None };
             }
@@ -93,7 +93,7 @@ impl Listings {
         }
         // One that was too young is looked at again when it has missed as much once more.
         let missed = if settled { count } else { 0 };
-        dirs.insert(dir.to_owned(), Listing { state, missed, names });
+        dirs.insert(dir.as_os_str().to_owned(), Listing { state, missed, names });
     }
 }
 

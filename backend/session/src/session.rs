@@ -263,7 +263,7 @@ impl Session {
     /// The thunk of a call, or the reason why it has none.
     pub fn describe(&self, request: &Request) -> Result<Described, String> {
         match self.known(request, None, false) {
-            Ok(known) => Ok(Described { name: known.thunk.name(), thunk: known.thunk, shape: known.shape }),
+            Ok(known) => Ok(Described { name: known.name, thunk: known.thunk, shape: known.shape }),
             Err(stop) => Err(stop.to_string()),
         }
     }
@@ -290,7 +290,7 @@ impl Session {
         line.anew = known.anew.take();
         let standing = self.shapes.standing(&known.shape);
         if let Some(Standing::Disabled(why)) = standing {
-            self.has_spoken(&known.thunk.name());
+            self.has_spoken(&known.name);
             return Err(native("model-disabled", why));
         }
         for output in &known.thunk.outputs {
@@ -303,12 +303,12 @@ impl Session {
             }
         }
         if known.fails {
-            self.has_spoken(&known.thunk.name());
+            self.has_spoken(&known.name);
             *doubt = Some(Doubt::new(request, known, String::new(), true));
             return Err(native("fails-as-before", ""));
         }
         let policy = policy(request);
-        let mut name = known.thunk.name();
+        let mut name = known.name;
         if let Some(record) = self.remembered(&name)? {
             line.memo_us = passed();
             // Who remembered it may not have audited.
@@ -334,7 +334,7 @@ impl Session {
             // What the record of look-ups rests on may have been evicted from the store: look anew, once.
             known = self.known(request, caller, true)?;
             line.anew = Some("its thunk could not be run".to_owned());
-            name = known.thunk.name();
+            name = known.name;
             self.note(&known.shape, &name)?;
             forced = self.force(&known.thunk, caller, false)?;
         }

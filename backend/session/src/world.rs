@@ -20,6 +20,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use gg_models::{FileKind, Holds, RunOutput, Stat, World};
 use gg_thunk::{OutputName, Placeholder, ValueName};
+use rustc_hash::FxHashMap;
 
 use crate::by_path::{ByPath, split};
 use crate::evidence::{Evidence, Found, Item, Look, State, There, list, look, names_found};
@@ -53,8 +54,8 @@ pub(crate) struct LiveWorld<'a> {
     seen: RefCell<Seen>,
     /// What is known of directories over requests, and what of them in this one.
     listings: Option<&'a Listings>,
-    dirs: RefCell<ByPath<Known>>,
-    links: RefCell<HashMap<PathBuf, PathBuf>>,
+    dirs: RefCell<ByPath<Dir>>,
+    links: RefCell<ByPath<PathBuf>>,
     contents: RefCell<ByPath<ValueName>>,
     /// A file that had two contents within this request.
     torn: RefCell<Option<PathBuf>>,
@@ -65,7 +66,13 @@ pub(crate) struct LiveWorld<'a> {
 }
 
 /// A directory, in one request.
-#[derive(Clone)]
+struct Dir {
+    known: Known,
+    /// Names that it was asked for and does not have, and how that was asked.
+    lacked: Vec<(OsString, Look)>,
+}
+
+/// What is known of a directory.
 enum Known {
     /// It is none.
     Absent,
@@ -159,6 +166,11 @@ impl<'a> LiveWorld<'a> {
         }
     }
 
+    /// The content of a file on which the request's result depends.
+    pub fn content(&self, path: &Path) -> Option<ValueName> {
+        self.contents.borrow().get(path.as_os_str()).copied()
+    }
+
     /// A file whose bytes changed between two looks of this request: what was concluded from them belongs to neither.
     pub fn torn(&self) -> Option<PathBuf> {
         self.torn.borrow().clone()
@@ -174,14 +186,16 @@ impl<'a> LiveWorld<'a> {
             let content = contents.get(path.as_os_str()).filter(|_| stat.kind == FileKind::File)?;
             Some((State::of(&stat), *content.digest()))
         };
-        let taken: HashMap<State, [u8; 32]> = seen.there().filter_map(taken).collect();
+        let taken: FxHashMap<State, [u8; 32]> = seen.there().filter_map(taken).collect();
         let items = seen.all().map(|(path, look, stat)| {
             let found = match stat {
                 None => Found::Absent,
                 Some(stat) => match stat.kind {
                     FileKind::Dir => Found::Dir,
                     FileKind::Other => Found::Other,
-                    FileKind::Symlink => Found::Link(links.get(path).map(|to| bytes(to)).unwrap_or_default()),
+                    FileKind::Symlink => {
+                        Found::Link(links.get(path.as_os_str()).map(|to| bytes(to)).unwrap_or_default())
+                    }
                     FileKind::File => Found::File {
                         mode: stat.mode,
                         state: State::of(&stat),
@@ -200,12 +214,14 @@ impl<'a> LiveWorld<'a> {
         let denied = self.denied.borrow();
         let denied = denied.iter().map(|(path, look)| Item { path: bytes(path), look: *look, found: Found::Denied });
         let dirs = self.dirs.borrow();
-        let known = |dir: &Path| match dirs.get(dir.as_os_str())? {
-            Known::Names(_, stat) | Known::There(stat) => Some(There::Dir(*stat)),
+        let known = |dir: &Path| match dirs.get(dir.as_os_str())?.known {
+            Known::Names(_, stat) | Known::There(stat) => Some(There::Dir(stat)),
             // It may be a file.
             Known::Absent | Known::Unclear => None,
         };
-        Evidence::gather(items.chain(lists).chain(denied).collect(), outputs, self.begun, times, &known)
+        let lacked = dirs.iter().filter(|(_, dir)| !dir.lacked.is_empty());
+        let lacked = lacked.map(|(path, dir)| (Path::new(path), dir.lacked.as_slice()));
+        Evidence::gather(items.chain(lists).chain(denied), lacked, outputs, self.begun, times, &known)
     }
 
     fn hides(&self, path: &Path) -> bool {
@@ -219,6 +235,9 @@ impl<'a> LiveWorld<'a> {
         }
         if let Some(answer) = self.seen.borrow().get(path, how) {
             return Ok(answer);
+        }
+        if self.is_surely_absent(path, how) {
+            return Ok(None);
         }
         let (mut answer, same) = match self.look(path, how) {
             Ok(answer) => answer,
@@ -236,7 +255,7 @@ impl<'a> LiveWorld<'a> {
             stat.kind = FileKind::Other;
         }
         if how == Look::Own && answer.is_some_and(|stat| stat.kind == FileKind::Symlink) {
-            self.links.borrow_mut().insert(path.to_owned(), std::fs::read_link(path)?);
+            self.links.borrow_mut().insert(path.as_os_str().to_owned(), std::fs::read_link(path)?);
         }
         let own = (same || how == Look::Own).then_some(answer);
         let followed = (how != Look::Own).then_some(answer);
@@ -246,7 +265,7 @@ impl<'a> LiveWorld<'a> {
 
     /// What stands at a path, and whether that is also what links lead to from there.
     fn look(&self, path: &Path, how: Look) -> io::Result<(Option<Stat>, bool)> {
-        if self.hides(path) || self.is_surely_absent(path) {
+        if self.hides(path) {
             return Ok((None, false));
         }
         let own = look(path, Look::Own)?;
@@ -260,47 +279,52 @@ impl<'a> LiveWorld<'a> {
         }
     }
 
-    /// Whether the names of the directory, or of one above, prove that nothing is there.
-    fn is_surely_absent(&self, path: &Path) -> bool {
+    /// Whether the names of the directory, or of one above, prove that nothing is there; then that was asked of them.
+    fn is_surely_absent(&self, path: &Path, how: Look) -> bool {
+        let Some(listings) = self.listings else { return false };
         let Some((dir, name)) = split(path) else { return false };
         if path.as_os_str().len() > LONG {
             return false;
         }
-        match self.known_dir(dir) {
+        if !self.dirs.borrow().contains_key(dir.as_os_str()) {
+            let known = self.look_at_dir(dir, listings);
+            self.dirs.borrow_mut().insert(dir.as_os_str().to_owned(), Dir { known, lacked: Vec::new() });
+        }
+        let mut dirs = self.dirs.borrow_mut();
+        let Some(Dir { known, lacked }) = dirs.get_mut(dir.as_os_str()) else { return false };
+        match known {
             Known::Absent => true,
-            Known::Names(names, _) => names.lack(name),
-            Known::There(_) | Known::Unclear => false,
+            Known::Names(names, _) if names.lack(name) => {
+                lacked.push((name.to_owned(), how));
+                true
+            }
+            Known::Names(..) | Known::There(_) | Known::Unclear => false,
         }
     }
 
     /// What is known of a directory, without a listing made for it.
-    fn known_dir(&self, dir: &Path) -> Known {
-        let Some(listings) = self.listings else { return Known::Unclear };
-        if let Some(known) = self.dirs.borrow().get(dir.as_os_str()) {
-            return known.clone();
+    fn look_at_dir(&self, dir: &Path, listings: &Listings) -> Known {
+        if self.is_surely_absent(dir, Look::Followed) {
+            return Known::Absent;
         }
-        let known = if self.is_surely_absent(dir) {
-            Known::Absent
-        } else {
-            match look(dir, Look::Followed) {
-                Ok(None) => Known::Absent,
-                Ok(Some(stat)) if stat.kind != FileKind::Dir => Known::Absent,
-                Ok(Some(_)) if of_the_process(dir) => Known::Unclear,
-                Ok(Some(stat)) => match listings.names(dir, &stat) {
-                    Some(names) => Known::Names(names, stat),
-                    None => Known::There(stat),
-                },
-                Err(_) => Known::Unclear,
+        match look(dir, Look::Followed) {
+            Ok(None) => {
+                self.seen.borrow_mut().insert(dir, Seeing { own: None, followed: Some(None) });
+                Known::Absent
             }
-        };
-        self.dirs.borrow_mut().insert(dir.as_os_str().to_owned(), known.clone());
-        known
+            Ok(Some(stat)) if stat.kind != FileKind::Dir || of_the_process(dir) => Known::Unclear,
+            Ok(Some(stat)) => match listings.names(dir, &stat) {
+                Some(names) => Known::Names(names, stat),
+                None => Known::There(stat),
+            },
+            Err(_) => Known::Unclear,
+        }
     }
 
     /// Nothing stands at this path.
     fn missed(&self, path: &Path) {
         let Some((listings, (dir, _))) = self.listings.zip(split(path)) else { return };
-        if let Some(Known::There(stat)) = self.dirs.borrow().get(dir.as_os_str()) {
+        if let Some(Dir { known: Known::There(stat), .. }) = self.dirs.borrow().get(dir.as_os_str()) {
             listings.missed(dir, stat, self.begun);
         }
     }
@@ -322,7 +346,7 @@ impl World for LiveWorld<'_> {
 
     fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
         self.ask(path, Look::Own)?;
-        self.links.borrow().get(path).cloned().ok_or_else(|| io::ErrorKind::InvalidInput.into())
+        self.links.borrow().get(path.as_os_str()).cloned().ok_or_else(|| io::ErrorKind::InvalidInput.into())
     }
 
     fn read(&self, path: &Path) -> io::Result<Arc<[u8]>> {
@@ -433,9 +457,10 @@ mod tests {
         for absent in ["no.h", "bits/no.h", "bits/more/no.h"] {
             assert_eq!(second.stat(&dir.path().join(absent)).unwrap(), None, "{absent}");
         }
-        let known = |world: &LiveWorld<'_>| world.dirs.borrow().get(dir.path().as_os_str()).cloned();
-        assert!(matches!(known(&first), Some(Known::There(_))));
-        assert!(matches!(known(&second), Some(Known::Names(..))));
+        let listed = |world: &LiveWorld<'_>| {
+            world.dirs.borrow().get(dir.path().as_os_str()).map(|dir| matches!(dir.known, Known::Names(..)))
+        };
+        assert_eq!((listed(&first), listed(&second)), (Some(false), Some(true)));
         let evidence = second.evidence(&HashSet::new(), false);
         let read = |path: &Path, _: &Stat| Some(ValueName::of(&std::fs::read(path).unwrap()));
         assert!(evidence.holds(&read));

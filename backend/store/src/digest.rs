@@ -3,12 +3,13 @@
 
 mod log;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::{fs, io};
 
 use gg_thunk::{Timestamp, ValueName};
+use rustc_hash::FxHashMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use crate::error::AtPath;
@@ -42,7 +43,7 @@ struct Shared {
 struct State {
     log: Log,
     /// What is known, and in which order it became known.
-    known: HashMap<(u64, u64), (Entry, u64)>,
+    known: FxHashMap<(u64, u64), (Entry, u64)>,
     count: u64,
 }
 
@@ -203,7 +204,7 @@ impl Ingested {
 
 impl State {
     fn new(log: Log) -> State {
-        State { log, known: HashMap::new(), count: 0 }
+        State { log, known: FxHashMap::default(), count: 0 }
     }
 
     fn get(&mut self, identity: &Identity) -> Option<ValueName> {

@@ -23,6 +23,8 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustc_hash::FxHashMap;
+
 pub(crate) use dialect::Dialect;
 pub(crate) use macros::{BUILTINS, Predefined, QUESTIONS};
 pub(crate) use run::Ask;
@@ -42,7 +44,15 @@ const LIMIT: usize = 512 << 20;
 pub(crate) struct Shelf {
     symbols: Symbols,
     outlines: Mutex<Outlines>,
+    latest: Mutex<Option<Latest>>,
     predefined: Mutex<HashMap<Vec<u8>, Listed>>,
+}
+
+/// A source whose directives were asked for: it is scanned next if they are others than they were.
+struct Latest {
+    source: Vec<u8>,
+    dialect: Dialect,
+    outline: Arc<Outline>,
 }
 
 /// A compiler's words about what it defines, and what they mean.
@@ -53,7 +63,7 @@ struct Listed {
 
 #[derive(Default)]
 struct Outlines {
-    known: HashMap<(Stat, Dialect), Arc<Outline>>,
+    known: FxHashMap<(Stat, Dialect), Arc<Outline>>,
     bytes: usize,
 }
 
@@ -70,7 +80,8 @@ impl Shelf {
             return Ok(Arc::clone(known));
         }
         let bytes = world.read(path)?;
-        let outline = Arc::new(Outline::of(&bytes, dialect, &self.symbols));
+        let known = self.latest(&bytes, dialect);
+        let outline = known.unwrap_or_else(|| Arc::new(Outline::of(&bytes, dialect, &self.symbols)));
         if settled(stat) {
             let mut outlines = self.outlines.lock().unwrap_or_else(PoisonError::into_inner);
             outlines.bytes += bytes.len() + 1024;
@@ -79,9 +90,20 @@ impl Shelf {
         Ok(outline)
     }
 
+    /// The outline of the source whose directives were asked for last, if it has these bytes.
+    fn latest(&self, bytes: &[u8], dialect: Dialect) -> Option<Arc<Outline>> {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = latest.as_ref().filter(|latest| latest.dialect == dialect && *latest.source == *bytes)?;
+        Some(Arc::clone(&latest.outline))
+    }
+
     /// What in a source's bytes a scan goes by.
     pub(crate) fn directives(&self, source: &[u8], dialect: Dialect) -> [u8; 32] {
-        Outline::of(source, dialect, &self.symbols).digest(&self.symbols)
+        let outline = Arc::new(Outline::of(source, dialect, &self.symbols));
+        let digest = outline.digest(&self.symbols);
+        let latest = Latest { source: source.to_vec(), dialect, outline };
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(latest);
+        digest
     }
 
     /// What a compiler defines and answers, made of its own words about it: lines `#define …`, `GGB n` for each of the

@@ -39,7 +39,7 @@ impl Session {
                 return Ok(Audited { native: Some(stop.to_string()), finding: Finding::default(), trace: None });
             }
         };
-        self.note(&known.shape, &known.thunk.name())?;
+        self.note(&known.shape, &known.name)?;
         let forced = self.force(&known.thunk, None, true)?;
         let end = match &forced.outcome {
             Outcome::Done(record) => ThunkEnd::Done(record),

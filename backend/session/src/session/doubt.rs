@@ -61,11 +61,13 @@ impl Session {
     /// Why a thunk may differ from a native run that came after it though its model is right, if there is a reason: the
     /// tool has seen other files, or the thunk a full disk.
     pub(super) fn says_nothing(&self, key: &ValueName, thunk: &Thunk) -> Option<String> {
-        let call = self.calls.get(key).filter(|call| call.thunk == thunk.name().to_string());
-        let Some(call) = call else { return Some("what its model saw is not known any more".to_owned()) };
+        let kept = self.calls.get(key).filter(|kept| kept.call.thunk == thunk.name().to_string());
+        let Some(evidence) = kept.and_then(|kept| kept.evidence()) else {
+            return Some("what its model saw is not known any more".to_owned());
+        };
         let outputs: Vec<PathBuf> =
             thunk.outputs.iter().map(|output| PathBuf::from(OsStr::from_bytes(&output.path))).collect();
-        if let Some(path) = call.evidence.changed_besides(&outputs, &|path, stat| self.contents.current(path, stat)) {
+        if let Some(path) = evidence.changed_besides(&outputs, &|path, stat| self.contents.current(path, stat)) {
             return Some(format!("changed meanwhile: {}", path.display()));
         }
         let store = self.contents.store.root();

@@ -2,17 +2,19 @@
 //! Knows nothing of what directives are: a model says whether a source still has those that it had.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
-use gg_models::{Directives, FileKind};
+use gg_models::{Directives, FileKind, Stat};
 use gg_thunk::{Bytes, FileNode, Node, ObjectName, Thunk, TreeName, ValueName};
 use serde::{Deserialize, Serialize};
 
 use super::Session;
+use super::known::Holding;
 use crate::SessionError;
 use crate::calls::Call;
-use crate::evidence::{Look, look};
+use crate::evidence::{Evidence, Look, look};
+use crate::world::LiveWorld;
 
 /// A source, and what of it a thunk's footprint rests on.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -21,9 +23,32 @@ pub(crate) struct Source {
     pub directives: Directives,
     /// Its path without links, by which it stands in the thunk's tree.
     pub physical: Bytes,
+    /// The digest of its bytes.
+    pub content: [u8; 32],
+}
+
+/// A source's text, beside what it was.
+pub(crate) enum Text {
+    Same,
+    /// Where no directive stands it is another.
+    Edited(Edit),
+    /// It is another, and what of it counts may be.
+    Other,
+}
+
+/// A source as it is now.
+pub(crate) struct Edit {
+    stat: Stat,
+    value: ValueName,
 }
 
 impl Source {
+    /// A source whose bytes were taken from a path without links.
+    pub fn new(directives: Directives, physical: PathBuf, world: &LiveWorld<'_>) -> Option<Source> {
+        let content = *world.content(&physical)?.digest();
+        Some(Source { directives, physical: physical.into_os_string().into_vec(), content })
+    }
+
     /// Its path as the compiler opens it.
     pub fn spelled(&self) -> &Path {
         Path::new(OsStr::from_bytes(&self.directives.source))
@@ -41,27 +66,51 @@ impl Source {
 }
 
 impl Session {
-    /// The call and its thunk as they are with the source as it is now, if nothing else has changed and if that is sure.
-    pub(super) fn edited(&self, call: &Call, thunk: &Thunk) -> Result<Option<(Call, Thunk)>, SessionError> {
-        // A source that somebody is still to make has no bytes.
-        let Some(source) = call.source.as_ref().filter(|_| !call.in_place && !self.issued.any()) else {
-            return Ok(None);
-        };
+    /// What has become of a source's text. Of one that cannot be read the model says what there is to say.
+    pub(super) fn text(&self, source: &Source) -> Text {
         let path = source.physical();
-        // Of a source that cannot be read the model says what there is to say.
-        let stat = look(path, Look::Own).ok().flatten().filter(|stat| stat.kind == FileKind::File);
-        let (Some(stat), Ok(bytes)) = (stat, std::fs::read(path)) else { return Ok(None) };
-        let Ok(value) = self.contents.value(path, &stat) else { return Ok(None) };
-        if value != ValueName::of(&bytes) || !self.models.has_directives(&source.directives, &bytes) {
+        let Some(stat) = look(path, Look::Own).ok().flatten().filter(|stat| stat.kind == FileKind::File) else {
+            return Text::Other;
+        };
+        if self.contents.current(path, &stat).is_some_and(|value| *value.digest() == source.content) {
+            return Text::Same;
+        }
+        // A source that somebody is still to make has no bytes.
+        if self.issued.any() {
+            return Text::Other;
+        }
+        match (std::fs::read(path), self.contents.value(path, &stat)) {
+            (Ok(bytes), Ok(value))
+                if value == ValueName::of(&bytes) && self.models.has_directives(&source.directives, &bytes) =>
+            {
+                Text::Edited(Edit { stat, value })
+            }
+            _ => Text::Other,
+        }
+    }
+
+    /// A call and its thunk, which hold but for the source's text, as they are with the source as it is now, if that is sure.
+    pub(super) fn edited(
+        &self,
+        call: &Call,
+        evidence: &Evidence,
+        thunk: &Thunk,
+        source: &Source,
+        edit: &Edit,
+    ) -> Result<Option<Holding>, SessionError> {
+        if call.in_place {
             return Ok(None);
         }
-        let Some(evidence) = call.evidence.with_other_bytes(&source.paths(), &stat, &value) else { return Ok(None) };
+        let Edit { stat, value } = edit;
+        let Some(evidence) = evidence.with_other_bytes(&source.paths(), stat, value) else { return Ok(None) };
         // Before the first slash there is nothing.
         let parts = source.physical.split(|byte| *byte == b'/').skip(1);
-        let Some(root) = self.with_file(&thunk.root, parts, value)? else { return Ok(None) };
+        let Some(root) = self.with_file(&thunk.root, parts, *value)? else { return Ok(None) };
         let thunk = Thunk { root, ..thunk.clone() };
         let name = self.contents.store.put_thunk(&thunk)?;
-        Ok(Some((Call { thunk: name.to_string(), fails: false, evidence, ..call.clone() }, thunk)))
+        let source = Source { content: *value.digest(), ..source.clone() };
+        let call = Call { thunk: name.to_string(), fails: false, source: Some(source), ..call.clone() };
+        Ok(Some(Holding { call, name, thunk, edited: Some(evidence) }))
     }
 
     /// A tree in which the file at a path has this value.

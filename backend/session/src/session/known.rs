@@ -13,9 +13,10 @@ use gg_protocol::{FdKind, Request, SOCKET_VARIABLE};
 use gg_store::StoreError;
 use gg_thunk::{Bytes, Thunk, ThunkName, ValueName};
 
-use super::{Session, Source, Stop, native};
-use crate::calls::Call;
-use crate::evidence::Changes;
+use super::edited::{Source, Text};
+use super::{Session, Stop, native};
+use crate::calls::{Call, Kept};
+use crate::evidence::Evidence;
 use crate::ingest::Ingest;
 use crate::world::{Explained, LiveWorld};
 use crate::{SessionError, sys};
@@ -38,6 +39,8 @@ const UNSEEN: &[&[u8]] = &[
 pub(super) struct Known {
     pub(super) request: gg_models::Request,
     pub(super) thunk: Thunk,
+    /// The thunk's name.
+    pub(super) name: ThunkName,
     pub(super) shape: String,
     /// What each of its outputs will be.
     pub(super) holds: Vec<Holds>,
@@ -52,6 +55,15 @@ pub(super) struct Known {
     pub(super) fails: bool,
     /// Why what is kept of it did not serve; none if it did.
     pub(super) anew: Option<String>,
+}
+
+/// What is kept of a call and holds.
+pub(super) struct Holding {
+    pub(super) call: Call,
+    pub(super) name: ThunkName,
+    pub(super) thunk: Thunk,
+    /// What the model would have seen, if the source has another text by now.
+    pub(super) edited: Option<Evidence>,
 }
 
 impl Session {
@@ -92,29 +104,17 @@ impl Session {
         let request = self.seen(request, caller)?;
         let key = self.calls.key(&request);
         let mut why = "not known".to_owned();
-        if !anew
-            && let Some(call) = self.calls.get(&key)
-            && let Ok(name) = call.thunk.parse::<ThunkName>()
-        {
-            let paths = call.source.as_ref().map(Source::paths);
-            let paths = paths.as_ref().map_or(&[][..], |paths| paths);
-            let changes = call.evidence.changes(paths, &|path, stat| self.contents.current(path, stat));
-            why = match &changes {
-                Changes::None => "its thunk is gone".to_owned(),
-                Changes::Source => format!("changed: {}", paths[0].display()),
-                Changes::Other(path) => format!("changed: {}", path.display()),
-            };
-            if !matches!(changes, Changes::Other(_))
-                && let Some(thunk) = self.contents.store.get_thunk(&name).map_err(SessionError::from)?
-            {
-                if changes == Changes::None {
-                    return Ok(kept(request, key, call, thunk, None));
+        if !anew && let Some(kept) = self.calls.get(&key) {
+            match self.holding(kept)? {
+                Ok(Holding { call, name, thunk, edited }) => {
+                    let mut anew = None;
+                    if let Some((evidence, source)) = edited.zip(call.source.as_ref()) {
+                        self.keep(&key, &call, &evidence)?;
+                        anew = Some(format!("edited: {}", source.spelled().display()));
+                    }
+                    return Ok(known(request, key, call, name, thunk, anew));
                 }
-                if let Some((call, thunk)) = self.edited(&call, &thunk)? {
-                    self.keep(&key, &call)?;
-                    let why = format!("edited: {}", paths[0].display());
-                    return Ok(kept(request, key, call, thunk, Some(why)));
-                }
+                Err(changed) => why = changed,
             }
         }
         if anew {
@@ -142,19 +142,49 @@ impl Session {
             source: inference
                 .directives
                 .zip(physical)
-                .map(|(directives, path)| Source { directives, physical: path.into_os_string().into_vec() }),
-            evidence,
+                .and_then(|(directives, path)| Source::new(directives, path, &world)),
         };
         // A second later it is another thunk.
         if !inference.momentary {
-            self.keep(&key, &call)?;
+            self.keep(&key, &call, &evidence)?;
         }
-        Ok(Known { momentary: inference.momentary, ..kept(request, key, call, thunk, Some(why)) })
+        Ok(Known { momentary: inference.momentary, ..known(request, key, call, name, thunk, Some(why)) })
     }
 
-    fn keep(&self, key: &ValueName, call: &Call) -> Result<(), SessionError> {
+    /// What is kept of a call, if it holds; else why not.
+    fn holding(&self, kept: Kept) -> Result<Result<Holding, String>, SessionError> {
+        let changed = |path: &Path| Ok(Err(format!("changed: {}", path.display())));
+        let gone = || Ok(Err("its thunk is gone".to_owned()));
+        // A source that has other directives needs no other look.
+        let edit = match &kept.call.source {
+            Some(source) => match self.text(source) {
+                Text::Same => None,
+                Text::Edited(edit) => Some((source, edit)),
+                Text::Other => return changed(source.spelled()),
+            },
+            None => None,
+        };
+        let Some((name, evidence)) = kept.call.thunk.parse::<ThunkName>().ok().zip(kept.evidence()) else {
+            return gone();
+        };
+        let paths = edit.as_ref().map(|(source, _)| source.paths());
+        let paths = paths.as_ref().map_or(&[][..], |paths| paths);
+        if let Some(path) = evidence.change(paths, &|path, stat| self.contents.current(path, stat)) {
+            return changed(&path);
+        }
+        let Some(thunk) = self.contents.store.get_thunk(&name)? else { return gone() };
+        let Some((source, edit)) = edit else {
+            return Ok(Ok(Holding { call: kept.call, name, thunk, edited: None }));
+        };
+        match self.edited(&kept.call, &evidence, &thunk, source, &edit)? {
+            Some(holding) => Ok(Ok(holding)),
+            None => changed(source.spelled()),
+        }
+    }
+
+    fn keep(&self, key: &ValueName, call: &Call, evidence: &Evidence) -> Result<(), SessionError> {
         let at = |e| SessionError::from(StoreError::at(&self.contents.store.root().join("calls"), e));
-        self.calls.put(key, call).map_err(at)
+        self.calls.put(key, call, evidence).map_err(at)
     }
 
     /// What its model looked a call's files up for.
@@ -169,9 +199,17 @@ impl Session {
     }
 }
 
-fn kept(request: gg_models::Request, key: ValueName, call: Call, thunk: Thunk, anew: Option<String>) -> Known {
+/// A call, by what is kept of it. `anew`: why that did not serve, if it did not.
+fn known(
+    request: gg_models::Request,
+    key: ValueName,
+    call: Call,
+    name: ThunkName,
+    thunk: Thunk,
+    anew: Option<String>,
+) -> Known {
     let Call { shape, holds, depfiles, in_place, fails, .. } = call;
-    Known { request, thunk, shape, holds, depfiles, in_place, momentary: false, key, fails, anew }
+    Known { request, thunk, name, shape, holds, depfiles, in_place, momentary: false, key, fails, anew }
 }
 
 pub(super) fn finder<'a>(request: &Request, cwd: &'a Path) -> Finder<'a> {

@@ -393,12 +393,13 @@ impl Session {
     /// Whether the model of a call would see something else by now, but for what it writes, and what stood as a placeholder.
     pub(super) fn has_changed(&self, name: &ThunkName, call: &ValueName) -> bool {
         let thunk = self.contents.store.get_thunk(name).ok().flatten();
-        match (thunk, self.calls.get(call)) {
-            (Some(thunk), Some(call)) if call.thunk == name.to_string() => {
+        let kept = self.calls.get(call).filter(|kept| kept.call.thunk == name.to_string());
+        match (thunk, kept.and_then(|kept| kept.evidence())) {
+            (Some(thunk), Some(evidence)) => {
                 let outputs = thunk.outputs.iter().map(|output| PathBuf::from(OsStr::from_bytes(&output.path)));
                 let made = outputs.chain(self.inputs(&thunk).map(|held| held.path));
                 let made: Vec<PathBuf> = made.chain(self.hidden.iter().cloned()).collect();
-                call.evidence.appeared_or_changed(&made, &|path, stat| self.contents.current(path, stat))
+                evidence.appeared_or_changed(&made, &|path, stat| self.contents.current(path, stat))
             }
             _ => true,
         }

@@ -94,7 +94,7 @@ impl Session {
             || known.thunk.outputs.iter().any(|output| output.optional);
         // What was held against a run over the host would differ from it in any case.
         let varies = known.holds.contains(&Holds::Varying) || known.momentary;
-        let late = self.has_failed_late(&known.thunk.name()) || lazy.waiting().could_not_run;
+        let late = self.has_failed_late(&known.name) || lazy.waiting().could_not_run;
         if heard_elsewhere || looked_at || varies || late {
             return false;
         }
@@ -127,7 +127,7 @@ impl Session {
             }
             audit
         };
-        let thunk = known.thunk.name();
+        let thunk = known.name;
         self.note(&known.shape, &thunk)?;
         let at_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128);
         let tag = |at: usize| known.thunk.outputs[at].tag.to_string();

@@ -1,21 +1,19 @@
 //! What one request was told of paths. Knows nothing of where the answers come from.
 
-use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::hash::BuildHasherDefault;
 use std::path::Path;
 use std::rc::Rc;
 
 use gg_models::{FileKind, Stat};
+use rustc_hash::FxHashMap;
 
-use crate::by_path::PathHasher;
 use crate::evidence::Look;
 
 /// The answers of one request, in the order of the look-ups.
 #[derive(Default)]
 pub(super) struct Seen {
     answers: Vec<Answer>,
-    by_path: HashMap<Rc<OsStr>, usize, BuildHasherDefault<PathHasher>>,
+    by_path: FxHashMap<Rc<OsStr>, usize>,
 }
 
 /// What was seen of a path by one look.

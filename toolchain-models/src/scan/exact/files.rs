@@ -3,13 +3,14 @@
 //! Follows cpplib's own bookkeeping, since what it takes for one file and what for two shows in depfiles. Knows nothing of
 //! what the files say.
 
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use super::symbol::{ByNumber, Symbol, Symbols};
+use rustc_hash::FxHashMap;
+
+use super::symbol::{Symbol, Symbols};
 use super::unsure::{Stop, Unsure};
 use crate::scan::Chain;
 use crate::verdict::{Reason, ReasonKind};
@@ -73,12 +74,12 @@ pub(crate) struct Files<'a> {
     chain: &'a Chain,
     symbols: &'a Symbols,
     pub(crate) all: Vec<File>,
-    known: ByNumber<(Symbol, u32), Number>,
+    known: FxHashMap<(Symbol, u32), Number>,
     /// Directories beside files: their names, with a slash, and whether they are the system's.
     dirs: Vec<(Vec<u8>, bool)>,
-    by_name: HashMap<Vec<u8>, u32>,
+    by_name: FxHashMap<Vec<u8>, u32>,
     /// Directories without symbolic links in their paths.
-    real: HashMap<Vec<u8>, Option<PathBuf>>,
+    real: FxHashMap<Vec<u8>, Option<PathBuf>>,
     buffer: Vec<u8>,
     /// Whether a precompiled form would still be taken.
     pub(crate) precompiled: bool,
@@ -94,10 +95,10 @@ impl<'a> Files<'a> {
             chain,
             symbols,
             all: Vec::new(),
-            known: ByNumber::default(),
+            known: FxHashMap::default(),
             dirs: Vec::new(),
-            by_name: HashMap::new(),
-            real: HashMap::new(),
+            by_name: FxHashMap::default(),
+            real: FxHashMap::default(),
             buffer: Vec::new(),
             precompiled: true,
             canonical: true,

@@ -4,8 +4,10 @@
 
 use std::sync::{Arc, OnceLock};
 
+use rustc_hash::FxHashMap;
+
 use super::dialect::Dialect;
-use super::symbol::{ByNumber, Symbol, Symbols, VA_ARGS, VA_OPT};
+use super::symbol::{Symbol, Symbols, VA_ARGS, VA_OPT};
 use super::token::{Kind, ODD, Op, PASTE, STRINGIFY, Token, WHITE, is_blank, tokens};
 use super::unsure::Unsure;
 
@@ -180,7 +182,7 @@ fn parameters(words: &[Token]) -> Result<(Vec<Symbol>, bool), Unsure> {
 /// What the compiler defines before it reads anything, and what it answers.
 #[derive(Default, Debug)]
 pub(crate) struct Predefined {
-    pub(crate) macros: ByNumber<Symbol, Arc<Macro>>,
+    pub(crate) macros: FxHashMap<Symbol, Arc<Macro>>,
     /// Answers to questions: the name, and the operand without blanks.
     pub(crate) answers: std::collections::BTreeMap<(u8, Vec<u8>), i64>,
 }
@@ -188,15 +190,15 @@ pub(crate) struct Predefined {
 /// The definitions that hold at a place.
 pub(crate) struct Table {
     pub(crate) base: Arc<Predefined>,
-    changed: ByNumber<Symbol, Option<Arc<Macro>>>,
-    pushed: ByNumber<Symbol, Vec<Option<Arc<Macro>>>>,
+    changed: FxHashMap<Symbol, Option<Arc<Macro>>>,
+    pushed: FxHashMap<Symbol, Vec<Option<Arc<Macro>>>>,
 }
 
 impl Table {
     pub(crate) fn new(base: Arc<Predefined>) -> Self {
-        let mut changed = ByNumber::default();
+        let mut changed = FxHashMap::default();
         changed.reserve(4096);
-        Self { base, changed, pushed: ByNumber::default() }
+        Self { base, changed, pushed: FxHashMap::default() }
     }
 
     pub(crate) fn get(&self, name: Symbol) -> Option<&Arc<Macro>> {

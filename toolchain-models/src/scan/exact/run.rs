@@ -5,10 +5,11 @@
 mod host;
 mod listener;
 
-use std::collections::{HashMap, HashSet};
-use std::hash::BuildHasherDefault;
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
 
 use super::condition;
 use super::dialect::Dialect;
@@ -17,7 +18,7 @@ use super::facts::{Facts, Pragma};
 use super::files::{Files, Number, Place, io};
 use super::macros::{Predefined, Table};
 use super::outline::{Does, How, Item, Operand, Outline, Text};
-use super::symbol::{HOSTED, NumberHasher, STDC_PREDEF, Symbol, Symbols};
+use super::symbol::{HOSTED, STDC_PREDEF, Symbol, Symbols};
 use super::token::Kind;
 use super::unsure::{Stop, Unsure};
 use super::{Call, Exact, Forced, Missing, Shelf};
@@ -77,7 +78,7 @@ pub(super) struct Run<'a> {
     options: u8,
     pushed: Vec<u8>,
     /// Names of which some group has a definition that `-E` and a compilation may take differently.
-    doubtful: HashSet<Symbol, BuildHasherDefault<NumberHasher>>,
+    doubtful: FxHashSet<Symbol>,
     /// What `-E` takes is wanted.
     tolerant: bool,
     line: (u32, bool),
@@ -116,7 +117,7 @@ impl<'a> Run<'a> {
             words: false,
             options: 0,
             pushed: Vec::new(),
-            doubtful: HashSet::default(),
+            doubtful: FxHashSet::default(),
             tolerant: false,
             line: (0, false),
             counts_lines: false,

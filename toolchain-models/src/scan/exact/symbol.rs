@@ -2,9 +2,9 @@
 //!
 //! Knows nothing of what they mean, but for the few that the preprocessor itself gives a meaning.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
+
+use rustc_hash::FxHashMap;
 
 /// A spelling.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -34,40 +34,13 @@ known! {
     STDC_PREDEF = b"stdc-predef.h",
 }
 
-/// For keys that are numbers already.
-#[derive(Default)]
-pub(crate) struct NumberHasher(u64);
-
-impl Hasher for NumberHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u32(u32::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.0 = (self.0.rotate_left(5) ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
-    }
-}
-
-/// A map by numbers.
-pub(crate) type ByNumber<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;
-
 /// The table.
 pub(crate) struct Symbols {
     inner: RwLock<Inner>,
 }
 
 struct Inner {
-    numbers: HashMap<Arc<[u8]>, u32>,
+    numbers: FxHashMap<Arc<[u8]>, u32>,
     texts: Vec<Arc<[u8]>>,
 }
 
