@@ -77,6 +77,8 @@ pub(super) struct Arguments {
     /// `-frandom-seed`: nothing is drawn by lot.
     seeded: bool,
     pub(super) preprocessed: bool,
+    /// `-fdirectives-only`.
+    directives_only: bool,
     pub(super) assembly: bool,
     /// The value of `-std=`.
     pub(super) standard: Option<OsString>,
@@ -126,7 +128,6 @@ impl Arguments {
 /// Reads them, without `argv[0]`.
 pub(super) fn parse(args: &[OsString], inventory: Inventory<'_>) -> Result<Arguments, Reason> {
     let mut parsed = Arguments::default();
-    let mut named_depfile = None;
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let bytes = arg.as_bytes();
@@ -165,8 +166,8 @@ pub(super) fn parse(args: &[OsString], inventory: Inventory<'_>) -> Result<Argum
         parsed.beside.valued(name, &value);
         match name {
             "-o" => parsed.output = Some(value),
-            "-MF" => named_depfile = Some(value),
-            "-MD" | "-MMD" => parsed.depfile = Some(value),
+            // The last one counts, whichever it is.
+            "-MD" | "-MF" | "-MMD" => parsed.depfile = Some(value),
             "-MQ" | "-MT" | "-aux-info" | "-dumpbase" | "-dumpbase-ext" | "-dumpdir" => {}
             _ => {
                 if matches!(name, "-include" | "-imacros") {
@@ -180,8 +181,9 @@ pub(super) fn parse(args: &[OsString], inventory: Inventory<'_>) -> Result<Argum
             }
         }
     }
-    if named_depfile.is_some() {
-        parsed.depfile = named_depfile;
+    if parsed.preprocessed && parsed.directives_only {
+        // Directives are followed, but with other macros.
+        return Err(Reason::new(ReasonKind::UnmodelledOption, "-fdirectives-only -fpreprocessed"));
     }
     Ok(parsed)
 }
@@ -212,6 +214,11 @@ fn flag(arg: &OsString, inventory: Inventory<'_>, parsed: &mut Arguments) -> Res
             match known.name {
                 "-flto" | "-flto=" => parsed.intermediate = true,
                 _ if bytes == b"-fno-lto" => parsed.intermediate = false,
+                _ => {}
+            }
+            match bytes {
+                b"-fdirectives-only" => parsed.directives_only = true,
+                b"-fno-directives-only" => parsed.directives_only = false,
                 _ => {}
             }
             parsed.seeded |= bytes.starts_with(b"-frandom-seed=");
