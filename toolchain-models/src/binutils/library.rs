@@ -48,6 +48,7 @@ impl Call<'_> {
         })
     }
 
+    /// The bytes of a file.
     pub(super) fn content(&self, path: &Path) -> Result<Arc<[u8]>, Reason> {
         self.world.read(path).map_err(|error| io(path, &error))
     }

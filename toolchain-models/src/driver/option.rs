@@ -97,10 +97,14 @@ pub(crate) fn find(arg: &[u8]) -> Option<&'static Opt> {
 /// Says whether the compiler has an option of this name that does no more than its family does.
 pub(crate) type Inventory<'a> = &'a dyn Fn(&[u8]) -> Result<bool, Reason>;
 
-/// The row of an argument, unless no model covers it.
-pub(crate) fn covered(arg: &OsStr, inventory: Inventory<'_>) -> Result<&'static Opt, Reason> {
+/// The row of an argument, as it was found, unless no model covers it.
+pub(crate) fn covered(
+    arg: &OsStr,
+    found: Option<&'static Opt>,
+    inventory: Inventory<'_>,
+) -> Result<&'static Opt, Reason> {
     let reason = |kind| Reason::new(kind, arg.to_string_lossy());
-    let opt = find(arg.as_bytes()).ok_or_else(|| reason(ReasonKind::UnknownOption))?;
+    let opt = found.ok_or_else(|| reason(ReasonKind::UnknownOption))?;
     match opt.effect {
         Planned | Beside | Asks(_) => Ok(opt),
         Family if inventory(arg.as_bytes())? => Ok(opt),
@@ -126,7 +130,7 @@ pub(crate) fn parse(args: &[OsString], inventory: Inventory<'_>) -> Result<Parse
             parsed.shape.push(OsStr::from_bytes(suffix).to_owned());
             continue;
         }
-        let opt = covered(arg, inventory)?;
+        let opt = covered(arg, find(bytes), inventory)?;
         if let Asks(kind) = opt.effect {
             asks = asks.or(Some((kind, arg)));
         }

@@ -56,8 +56,10 @@ const SEARCH: &[&str] = &[
     "-iwithprefixbefore",
 ];
 
+/// What they say.
 #[derive(Default)]
 pub(super) struct Arguments {
+    /// The source.
     pub(super) main: Option<OsString>,
     pub(super) forced: Vec<OsString>,
     pub(super) defined: Vec<OsString>,
@@ -129,6 +131,7 @@ impl Arguments {
 pub(super) fn parse(args: &[OsString], inventory: Inventory<'_>) -> Result<Arguments, Reason> {
     let mut parsed = Arguments::default();
     let mut rest = args.iter();
+    let valued = || VALUED.iter().chain(SEARCH);
     while let Some(arg) = rest.next() {
         let bytes = arg.as_bytes();
         if !bytes.starts_with(b"-") || bytes == b"-" {
@@ -140,10 +143,9 @@ pub(super) fn parse(args: &[OsString], inventory: Inventory<'_>) -> Result<Argum
             }
             continue;
         }
-        let whole = VALUED.iter().find(|name| bytes == name.as_bytes());
+        let whole = valued().find(|name| bytes == name.as_bytes());
         let joined = || {
-            let names =
-                VALUED.iter().filter(|name| bytes.starts_with(name.as_bytes()) && !matches!(**name, "-MD" | "-MMD"));
+            let names = valued().filter(|name| bytes.starts_with(name.as_bytes()) && !matches!(**name, "-MD" | "-MMD"));
             names.filter(|name| !name.starts_with("-dump") && !name.starts_with("-aux")).max_by_key(|name| name.len())
         };
         let (name, value, spelled): (&str, OsString, Vec<OsString>) = if let Some(name) = whole {
@@ -190,7 +192,8 @@ pub(super) fn parse(args: &[OsString], inventory: Inventory<'_>) -> Result<Argum
 
 fn flag(arg: &OsString, inventory: Inventory<'_>, parsed: &mut Arguments) -> Result<(), Reason> {
     parsed.beside.flag(arg);
-    if option::find(arg.as_bytes()).is_some_and(|opt| opt.effect == Effect::Beside) {
+    let known = option::find(arg.as_bytes());
+    if known.is_some_and(|known| known.effect == Effect::Beside) {
         return Ok(());
     }
     parsed.preprocessing.flag(arg);
@@ -207,7 +210,7 @@ fn flag(arg: &OsString, inventory: Inventory<'_>, parsed: &mut Arguments) -> Res
         b"-quiet" | b"-version" | b"-fworking-directory" => parsed.asking.push(arg.clone()),
         b"-fpch-preprocess" => parsed.precompiled_in_text = true,
         bytes => {
-            let known = option::covered(arg, inventory)?;
+            let known = option::covered(arg, known, inventory)?;
             if let Effect::Asks(kind) = known.effect {
                 return Err(Reason::new(kind, arg.to_string_lossy()));
             }
