@@ -66,7 +66,8 @@ fn link(call: &mut Call<'_>) -> Result<(), Reason> {
     if !ld::has_inputs(&call.args)? {
         return Err(Reason::new(ReasonKind::ProbeVersion, "no input files"));
     }
-    let footprint = ld::footprint(&call.args, &call.req.cwd, &call.req.env, &call.req.exe, call.world)?;
+    let footprint =
+        ld::footprint(&call.args, &call.req.cwd, &call.req.env, (ld::Linker::Bfd, &call.req.exe), call.world)?;
     if let Some(object) = footprint.intermediate.filter(|_| footprint.plugin) {
         return Err(Reason::new(ReasonKind::Lto, object.to_string_lossy()));
     }

@@ -17,6 +17,7 @@ mod args;
 mod conf;
 mod elf;
 mod link;
+mod linker;
 mod needed;
 mod option;
 mod script;
@@ -24,8 +25,10 @@ mod search;
 
 use args::Item;
 use link::{Link, State};
+pub(crate) use linker::Linker;
 use needed::RunPaths;
 use option::Effect;
+use search::BuiltIn;
 
 /// The files of one linker call, without the linker and its own libraries.
 #[derive(Clone, Debug)]
@@ -40,38 +43,52 @@ pub(crate) struct Footprint {
     pub(crate) plugin: bool,
 }
 
-/// The footprint of `ld_exe` called with `args` (without `argv[0]`, `@file` expanded) in `cwd`. A plugin that is named brings
+/// The footprint of `ld_exe`, which is this linker, called with `args` (without `argv[0]`, `@file` expanded) in `cwd`. A plugin that is named brings
 /// its own libraries.
 pub(crate) fn footprint(
     args: &[OsString],
     cwd: &Path,
     env: &[(OsString, OsString)],
-    ld_exe: &Path,
+    (linker, ld_exe): (Linker, &Path),
     world: &dyn World,
 ) -> Result<Footprint, Reason> {
-    let items = args::parse(args)?;
+    let items = items(args, linker)?;
     let var = |name: &str| {
         env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_os_str()).filter(|value| !value.is_empty())
     };
     let mut call = Call::new(cwd, world);
-    call.settings(&items, var("LDEMULATION"), ld_exe)?;
+    call.settings(&items, var("LDEMULATION"), linker, ld_exe)?;
     call.open(&items)?;
     call.output()?;
-    call.follow_needed(var("LD_RUN_PATH"), var("LD_LIBRARY_PATH"), ld_exe)?;
+    if linker == Linker::Bfd {
+        call.follow_needed(var("LD_RUN_PATH"), var("LD_LIBRARY_PATH"), ld_exe)?;
+    }
     call.load_plugins(var("LD_LIBRARY_PATH"))?;
     call.finish()
+}
+
+/// The options of a call, with what they do to files where this linker reads them.
+fn items(args: &[OsString], linker: Linker) -> Result<Vec<Item>, Reason> {
+    let mut items = args::parse(args, linker)?;
+    for item in &mut items {
+        if let Item::Option { name, effect, .. } = item {
+            let unknown = || Reason::new(ReasonKind::UnmodelledOption, format!("{name}, of another linker"));
+            *effect = linker.effect(*effect).ok_or_else(unknown)?;
+        }
+    }
+    Ok(items)
 }
 
 /// Whether anything is to be linked; without it the linker only answers questions.
 pub(crate) fn has_inputs(args: &[OsString]) -> Result<bool, Reason> {
     let is_input =
         |item: &Item| matches!(item, Item::File(_) | Item::Option { effect: Effect::Library | Effect::Script, .. });
-    Ok(args::parse(args)?.iter().any(is_input))
+    Ok(args::parse(args, Linker::Bfd)?.iter().any(is_input))
 }
 
 /// The linker's words that are not names of files: what audits are counted by.
 pub(crate) fn shape(args: &[OsString]) -> Vec<OsString> {
-    let Ok(items) = args::parse(args) else { return Vec::new() };
+    let Ok(items) = args::parse(args, Linker::Bfd) else { return Vec::new() };
     let mut words: Vec<OsString> = Vec::new();
     for item in items {
         let Item::Option { name, effect, value } = item else { continue };
@@ -119,7 +136,13 @@ impl<'a> Call<'a> {
     }
 
     /// Options that count for the whole link, wherever they stand.
-    fn settings(&mut self, items: &[Item], emulation: Option<&OsStr>, ld_exe: &Path) -> Result<(), Reason> {
+    fn settings(
+        &mut self,
+        items: &[Item],
+        emulation: Option<&OsStr>,
+        linker: Linker,
+        ld_exe: &Path,
+    ) -> Result<(), Reason> {
         let options = || {
             items.iter().filter_map(|item| match item {
                 Item::Option { name, effect, value } => Some((*name, *effect, value.as_os_str())),
@@ -132,7 +155,10 @@ impl<'a> Call<'a> {
             return Err(Reason::new(ReasonKind::UnmodelledOption, format!("target {}", name.display())));
         }
         self.link.machine = emulation.and_then(search::machine_of_emulation);
-        let built_in = search::built_in(ld_exe, emulation, self.world)?;
+        let built_in = match linker.dirs() {
+            Some(dirs) => BuiltIn { dirs, sysroot: PathBuf::new() },
+            None => search::built_in(ld_exe, emulation, self.world)?,
+        };
         self.link.sysroot = last(Effect::Sysroot).map_or(built_in.sysroot, |dir| self.cwd.join(dir));
         let default_dirs: Vec<PathBuf> = built_in.dirs.iter().map(|dir| self.link.path(dir.as_os_str())).collect();
         let mut no_default_dirs = false;

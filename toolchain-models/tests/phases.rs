@@ -380,12 +380,53 @@ fn links_of_all_kinds() {
     ] {
         bench.agrees(command);
     }
-    assert_eq!(bench.reason("gcc -fuse-ld=gold main.o one.o two.o -o prog"), "unmodelled-option");
+    assert_eq!(bench.reason("gcc -fuse-ld=mold main.o one.o two.o -o prog"), "unmodelled-option");
     for option in ["-Map=prog.map", "--dependency-file=prog.dep", "-t"] {
         // It would tell the name of a temporary object.
         let command = format!("gcc main.c one.o two.o -o prog -Wl,{option}");
         assert_eq!(bench.reason(&command), "unmodelled-option", "{command}");
     }
+}
+
+#[test]
+fn other_linkers() {
+    let bench = parts();
+    assert_eq!(bench.native("gcc -fPIC -g -ffunction-sections -c main.c one.c two.c").status, Some(0));
+    assert_eq!(bench.native("gcc -O2 -flto -c one.c -o one.lto.o").status, Some(0));
+    assert_eq!(bench.native("ar rcs libboth.a one.o two.o").status, Some(0));
+    assert_eq!(bench.native("gcc -shared one.o two.o -o libshared.so").status, Some(0));
+    bench.write("exports", "{ global: main; local: *; };\n");
+    bench.write("list", "{ main; };\n");
+    for linker in ["gold", "lld"] {
+        for rest in [
+            "main.o one.o two.o -o prog",
+            "main.o -L. -lboth -lm",
+            "main.o -L. -lshared -Wl,-rpath,'$ORIGIN' -o prog",
+            "-shared one.o two.o -o libtwo.so",
+            "-static main.o libboth.a -o prog",
+            "-no-pie main.o one.o two.o -o prog",
+            "-r one.o two.o -o both.o",
+            "-nostdlib -shared one.o -o bare.so",
+            "main.o one.o two.o -o prog -Wl,--gc-sections,--icf=all,--build-id,-O1,--as-needed -lm -ldl",
+            "main.o one.o two.o -o prog -Wl,--version-script=exports -Wl,--dynamic-list=list",
+            "main.o -Wl,--whole-archive libboth.a -Wl,--no-whole-archive -z now -s -o prog",
+            "main.o -Wl,-Bstatic -L. -lboth -Wl,-Bdynamic -o prog",
+            "main.c one.c two.c -g -o prog",
+            "-fopenmp -pthread main.o one.o two.o -o prog",
+            "-fsanitize=address main.o one.o two.o -o prog",
+        ] {
+            bench.agrees(&format!("gcc -fuse-ld={linker} {rest}"));
+        }
+        bench.agrees(&format!("gcc -fuse-ld=bfd -fuse-ld={linker} main.o one.o two.o -o prog"));
+        bench.agrees(&format!("g++ -fuse-ld={linker} main.o one.o plus.cc -o prog"));
+        let reason = |rest: &str| bench.reason(&format!("gcc -fuse-ld={linker} {rest}"));
+        assert_eq!(reason("main.o one.lto.o two.o"), "lto");
+        assert_eq!(reason("main.o one.o two.o -Wl,-Map=prog.map"), "unmodelled-option");
+        assert_eq!(reason("main.o one.o two.o -Wl,-T,script.ld"), "unmodelled-option");
+    }
+    bench.agrees("gcc -fuse-ld=lld -static-pie main.o libboth.a -o prog");
+    let bench = bench.with("LLD_REPRODUCE", "all.tar");
+    assert_eq!(bench.reason("gcc -fuse-ld=lld main.o one.o two.o -o prog"), "environment");
 }
 
 #[test]

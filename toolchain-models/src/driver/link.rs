@@ -10,7 +10,7 @@ use super::builder::{Builder, is_temporary};
 use super::lto;
 use super::plan::{Command, Plan};
 use super::programs::Programs;
-use crate::ld;
+use crate::ld::{self, Linker};
 use crate::verdict::{Holds, OutputSpec, Reason, ReasonKind};
 
 /// Adds the step; `args` are the driver's own (`@file`s expanded).
@@ -27,13 +27,17 @@ pub(crate) fn add(
     }
     builder.env.insert(b"COLLECT_GCC_OPTIONS".to_vec(), command.collect_options.as_bytes().to_vec());
     let mut programs = Programs::new(builder, plan);
-    let linker = find_linker(&mut programs, &command.argv)?;
+    let linker = Linker::of(&command.argv);
+    let program = find_linker(&mut programs, linker.program(&command.argv))?;
     let own = |arg: &&OsString| is_own(arg) || builder.is_made(arg);
     let ld_args: Vec<OsString> = command.argv[1..].iter().filter(|arg| !own(arg)).cloned().collect();
-    let footprint = ld::footprint(&ld_args, &builder.req.cwd, &builder.req.env, &linker, builder.world)?;
+    let footprint = ld::footprint(&ld_args, &builder.req.cwd, &builder.req.env, (linker, &program), builder.world)?;
     let temporary = builder.intermediate.then(|| PathBuf::from("a temporary object"));
     let object = footprint.intermediate.or(temporary).filter(|_| command.argv.iter().all(|arg| arg != "-fno-lto"));
     if let Some(object) = &object {
+        if linker != Linker::Bfd {
+            return Err(Reason::new(ReasonKind::Lto, format!("{}, by another linker", object.display())));
+        }
         if !footprint.plugin {
             return Err(Reason::new(ReasonKind::Lto, format!("{}, without the plugin", object.display())));
         }
@@ -77,13 +81,12 @@ fn is_own(arg: &OsStr) -> bool {
         || bytes == b"-fno-lto"
 }
 
-/// collect2 looks for three names beside the compiler, then for `ld` on `PATH`.
-fn find_linker(programs: &mut Programs<'_>, argv: &[OsString]) -> Result<PathBuf, Reason> {
-    let plain = if argv.iter().any(|arg| arg == "-fuse-ld=bfd") { "ld.bfd" } else { "ld" };
-    for name in ["real-ld", "collect-ld", plain] {
-        if let Some(linker) = programs.beside(OsStr::new(name))? {
+/// collect2 looks for three names beside the compiler, then for the last of them on `PATH`.
+fn find_linker(programs: &mut Programs<'_>, plain: &OsStr) -> Result<PathBuf, Reason> {
+    for name in [OsStr::new("real-ld"), OsStr::new("collect-ld"), plain] {
+        if let Some(linker) = programs.beside(name)? {
             return Ok(linker);
         }
     }
-    programs.on_path(OsStr::new(plain))
+    programs.on_path(plain)
 }

@@ -5,6 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
+use crate::ld::linker::Linker;
 use crate::ld::option::{Effect, LONG, Opt, SHORT, Value};
 use crate::verdict::{Reason, ReasonKind};
 
@@ -24,8 +25,8 @@ pub(crate) enum Item {
     },
 }
 
-/// Splits a command line without `argv[0]`.
-pub(crate) fn parse(args: &[OsString]) -> Result<Vec<Item>, Reason> {
+/// Splits a command line of this linker, without `argv[0]`.
+pub(crate) fn parse(args: &[OsString], linker: Linker) -> Result<Vec<Item>, Reason> {
     let mut items = Vec::with_capacity(args.len());
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
@@ -34,13 +35,13 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Vec<Item>, Reason> {
             && rest.as_slice().first().is_none_or(|next| !next.as_bytes().first().is_some_and(u8::is_ascii_digit))
         {
             // Without a number it is another tool's `--shared`.
-            option(b"--shared", &mut rest, &mut items)?;
+            option(b"--shared", &mut rest, &mut items, linker)?;
         } else if bytes == b"--" {
             items.extend(rest.by_ref().map(|file| Item::File(file.clone())));
         } else if bytes.len() < 2 || bytes[0] != b'-' {
             items.push(Item::File(arg.clone()));
         } else {
-            option(bytes, &mut rest, &mut items)?;
+            option(bytes, &mut rest, &mut items, linker)?;
         }
     }
     Ok(items)
@@ -50,6 +51,7 @@ fn option<'a>(
     bytes: &[u8],
     rest: &mut impl Iterator<Item = &'a OsString>,
     items: &mut Vec<Item>,
+    linker: Linker,
 ) -> Result<(), Reason> {
     let unknown = || Reason::new(ReasonKind::UnknownOption, String::from_utf8_lossy(bytes).into_owned());
     let missing = || Reason::new(ReasonKind::Usage, format!("{} without its value", String::from_utf8_lossy(bytes)));
@@ -59,7 +61,7 @@ fn option<'a>(
         None => (bytes, None),
     };
     let is_library = bytes.starts_with(b"-l") && bytes.len() > 2;
-    if let Some(opt) = long(name).filter(|_| !is_library) {
+    if let Some(opt) = long(name, linker).filter(|_| !is_library) {
         let value = match (opt.value, joined) {
             (Value::None, None) | (Value::Optional, None) => OsString::new(),
             (Value::None, Some(_)) => return Err(unknown()),
@@ -98,14 +100,15 @@ fn abbreviates(word: &[u8]) -> bool {
 }
 
 /// A long name with one dash or two; names that begin with `o` need two, because `-o` takes the rest of its word.
-fn long(word: &[u8]) -> Option<&'static Opt> {
+fn long(word: &[u8], linker: Linker) -> Option<&'static Opt> {
     let name = match word {
         [b'-', b'-', name @ ..] => name,
         [b'-', b'o', ..] => return None,
         [b'-', name @ ..] if name.len() > 1 => name,
         _ => return None,
     };
-    LONG.binary_search_by(|opt| opt.name.as_bytes().cmp(name)).ok().map(|at| &LONG[at])
+    let known = LONG.binary_search_by(|opt| opt.name.as_bytes().cmp(name)).ok().map(|at| &LONG[at]);
+    known.or_else(|| linker.own(name))
 }
 
 #[cfg(test)]
@@ -118,7 +121,7 @@ mod tests {
             Item::File(file) => format!("file {}", file.display()),
             Item::Option { name, value, .. } => format!("{name} {}", value.display()).trim_end().to_owned(),
         };
-        parse(&args).map(|items| items.into_iter().map(show).collect()).map_err(|reason| reason.kind)
+        parse(&args, Linker::Bfd).map(|items| items.into_iter().map(show).collect()).map_err(|reason| reason.kind)
     }
 
     #[test]

@@ -167,6 +167,8 @@ pub(crate) static DRIVER: &[Opt] = table! {
     "-ftime-report" Joined NO;
     "-fuse-ld=" Joined NO;
     "-fuse-ld=bfd" Flag Planned;
+    "-fuse-ld=gold" Flag Planned;
+    "-fuse-ld=lld" Flag Planned;
     "-fversion" Flag VERSION;
     "-fvtv-" Joined NO;
     "-fwide-exec-charset=" Joined NO;
