@@ -1,6 +1,6 @@
 //! Tries options of the driver's against the driver itself: `options alone|pairs|inventory [EVERY [FIRST]]` takes each option
 //! of the table in each phase, all pairs of such in a compilation, or each name that the compiler lists; of these every
-//! so-manieth from the first on. Holds what was read (by strace) against the footprint, and status, messages and outputs
+//! so-manieth from the first on. `options mixed COUNT SEED` takes so many commands with several options of the table each. Holds what was read (by strace) against the footprint, and status, messages and outputs
 //! against the tool's. Prints what is wrong and counts; fails if anything is wrong.
 
 #[path = "../tests/support/live.rs"]
@@ -17,9 +17,10 @@ use trial::{Outcome, Trials};
 
 fn main() {
     let mut args = std::env::args().skip(1);
-    let what = args.next().expect("alone, pairs or inventory");
+    let what = args.next().expect("alone, pairs, inventory or mixed");
     let mut number = |default: usize| args.next().map_or(default, |word| word.parse().expect("a number"));
-    let (every, first) = (number(1), number(0));
+    let (mut every, mut first) = (number(1), number(0));
+    let trials = Trials::new(samples::FILES);
     let commands: Vec<String> = match what.as_str() {
         "alone" => {
             let each = |option: String| {
@@ -29,9 +30,13 @@ fn main() {
         }
         "pairs" => samples::pairs(options::overlay()),
         "inventory" => options::inventory().flat_map(samples::listed).collect(),
-        _ => panic!("alone, pairs or inventory"),
+        "mixed" => {
+            let commands = samples::mixed(options::overlay(), |command| trials.may(command), every, first as u64);
+            (every, first) = (1, 0);
+            commands
+        }
+        _ => panic!("alone, pairs, inventory or mixed"),
     };
-    let trials = Trials::new(samples::FILES);
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut wrong = 0;
     for command in commands.iter().skip(first).step_by(every.max(1)) {

@@ -252,6 +252,38 @@ pub fn pairs<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     commands
 }
 
+/// Commands with some options each, in some order: as many as wanted, by lot from this seed on. `may` says whether a command can
+/// become a thunk: options that never do are left out.
+pub fn mixed<'a>(
+    names: impl Iterator<Item = &'a str>,
+    may: impl Fn(&str) -> bool,
+    count: usize,
+    seed: u64,
+) -> Vec<String> {
+    const MORE: &[&str] = &["gcc {} -c main.c second.c", "gcc {} -S main.c", "gcc {} main.c -o prog second.c"];
+    let commands: Vec<&str> = COMMANDS.iter().map(|(_, command)| *command).chain(MORE.iter().copied()).collect();
+    let samples: Vec<String> = names.flat_map(of).collect();
+    let of_command = |command: &&str| -> Vec<&String> {
+        samples.iter().filter(|sample| may(&command.replace("{}", sample))).collect()
+    };
+    let options: Vec<Vec<&String>> = commands.iter().map(of_command).collect();
+    // xorshift, as Marsaglia gives it
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut draw = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).unwrap_or(0) % below
+    };
+    let one = |_| {
+        let phase = draw(commands.len());
+        let chosen: Vec<&str> =
+            (0..2 + draw(5)).map(|_| options[phase][draw(options[phase].len())].as_str()).collect();
+        commands[phase].replace("{}", &chosen.join(" "))
+    };
+    (0..count).map(one).collect()
+}
+
 /// Compilations with a name that the compiler lists; where it takes a value, with the first that the compiler proposes.
 pub fn listed(name: &str) -> Vec<String> {
     let option = if name.ends_with('=') {

@@ -43,6 +43,11 @@ impl Trials {
         Self { bench, files }
     }
 
+    /// Whether a command would become a thunk.
+    pub fn may(&self, command: &str) -> bool {
+        matches!(self.bench.infer(command), Verdict::Thunk(_))
+    }
+
     /// Tries one command.
     pub fn of(&self, command: &str) -> Outcome {
         let inference = match self.bench.infer(command) {
