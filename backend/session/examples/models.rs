@@ -1,9 +1,10 @@
-//! Measures what a session takes to make a thunk of a call: `models SHIM EVERY [ROUNDS]` reads lines `DIRECTORY<tab>COMMAND`
+//! Measures what a session takes to make a thunk of a call: `models SHIM NOTHING EVERY [ROUNDS]` reads lines `DIRECTORY<tab>COMMAND`
 //! (compilations, words as in the shell), describes all of them, and then each EVERYth twice more with a source that has changed
 //! meanwhile: in its directives, so that nothing answers it but the model (what is known then is headers, plans, tools and
-//! contents), and in its text only. Prints lines `new|edited|shim|all anew<tab>seconds of processor time<tab>inputs<tab>units`.
+//! contents), and in its text only. Prints lines `new|edited|nothing|shim|all anew<tab>seconds of processor time<tab>inputs<tab>units`.
 //!
-//! `shim` is the process of a shim itself, of a call that a session in the background answers from the memo.
+//! `shim` is the process of a shim itself, of a call that a session in the background answers from the memo; `nothing` that of a
+//! program that does nothing, by which one machine's figures can be held beside another's.
 //!
 //! The sources are changed: lines are appended.
 
@@ -30,6 +31,7 @@ struct Unit {
 fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let shim = PathBuf::from(args.next().ok_or("the shim?")?).canonicalize()?;
+    let nothing = PathBuf::from(args.next().ok_or("a program that does nothing?")?).canonicalize()?;
     let every: usize = args.next().ok_or("every how-manieth?")?.parse()?;
     let rounds: usize = args.next().map_or(Ok(1), |rounds| rounds.parse())?;
     let units = units(&shim)?;
@@ -42,7 +44,8 @@ fn main() -> Result<()> {
     for unit in &units {
         thunks += usize::from(session.describe(&unit.request).is_ok());
     }
-    println!("shim\t{:.6}", shim_time(&shim)?);
+    println!("nothing\t{:.6}", process_time(&nothing)?);
+    println!("shim\t{:.6}", process_time(&shim)?);
     println!("all anew\t{:.6}\t{thunks}", own_time()? - begun);
 
     let store = LocalStore::open(&gg_dir)?;
@@ -113,16 +116,16 @@ fn files(store: &LocalStore, tree: &TreeName) -> Result<usize> {
     Ok(count)
 }
 
-/// Seconds of processor time that a shim takes for a call from the memo.
-fn shim_time(shim: &Path) -> Result<f64> {
+/// Seconds of processor time that a process takes which is called as a compiler would be; a shim answers from the memo.
+fn process_time(program: &Path) -> Result<f64> {
     const CALLS: u32 = 500;
     let dir = std::env::temp_dir().join(format!("gg-models-{}", std::process::id()));
     std::fs::create_dir_all(&dir)?;
     std::fs::write(dir.join("a.c"), "int a;\n")?;
     let call = || -> Result<()> {
-        let mut command = Command::new(shim);
+        let mut command = Command::new(program);
         command.args(["gcc", "-c", "a.c", "-o", "a.o"]).current_dir(&dir).stdin(Stdio::null());
-        if command.status()?.success() { Ok(()) } else { Err("the shim's call fails".into()) }
+        if command.status()?.success() { Ok(()) } else { Err(format!("{} fails", program.display()).into()) }
     };
     for _ in 0..3 {
         call()?;

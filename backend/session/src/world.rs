@@ -332,7 +332,9 @@ impl<'a> LiveWorld<'a> {
 
 /// Whether a path may mean another file to this process than to the caller, as `/dev/stdout` does.
 fn of_the_process(path: &Path) -> bool {
-    path.starts_with("/proc") || (path.starts_with("/dev") && !path.starts_with("/dev/shm"))
+    // Most paths are told apart by their first letters; a path may begin with `//` or `/./`, too.
+    matches!(path.as_os_str().as_bytes().get(1), Some(b'p' | b'd' | b'/' | b'.'))
+        && (path.starts_with("/proc") || (path.starts_with("/dev") && !path.starts_with("/dev/shm")))
 }
 
 impl World for LiveWorld<'_> {

@@ -277,8 +277,7 @@ pub fn mixed<'a>(
     };
     let one = |_| {
         let phase = draw(commands.len());
-        let chosen: Vec<&str> =
-            (0..2 + draw(5)).map(|_| options[phase][draw(options[phase].len())].as_str()).collect();
+        let chosen: Vec<&str> = (0..2 + draw(5)).map(|_| options[phase][draw(options[phase].len())].as_str()).collect();
         commands[phase].replace("{}", &chosen.join(" "))
     };
     (0..count).map(one).collect()

@@ -205,20 +205,19 @@ impl<'a> Files<'a> {
         let kept = (self.precompiled || !matches!(found, Ok(None))).then(|| buffer[start..].to_vec());
         self.buffer = buffer;
         let (mut found, Some(mut path)) = (found?, kept) else { return Ok(None) };
-        let mut absolute = self.cwd.join(OsStr::from_bytes(&path));
         if self.precompiled {
-            let mut precompiled = absolute.as_os_str().to_owned();
+            let mut precompiled = self.cwd.join(OsStr::from_bytes(&path)).into_os_string();
             precompiled.push(".gch");
             if self.stat(Path::new(&precompiled))?.is_some() {
                 return Err(Unsure::Precompiled.into());
             }
         }
         if system && self.canonical && found.is_some() {
+            let absolute = self.cwd.join(OsStr::from_bytes(&path));
             let shorter = self.real(&absolute)?.map(PathBuf::into_os_string).map(OsString::into_vec);
             if let Some(shorter) = shorter.filter(|real| real.len() < path.len()) {
                 path = shorter;
-                absolute = PathBuf::from(OsStr::from_bytes(&path));
-                found = self.stat(&absolute)?;
+                found = self.stat(Path::new(OsStr::from_bytes(&path)))?;
             }
         }
         match found {
@@ -226,6 +225,7 @@ impl<'a> Files<'a> {
                 Ok(Some(File { path, stat: Some(stat), place, system, once: false, entered: 0, beside: None }))
             }
             Some(stat) if stat.kind == FileKind::Other => {
+                let absolute = self.cwd.join(OsStr::from_bytes(&path));
                 Err(Reason::new(ReasonKind::Input, format!("{}: not a regular file", absolute.display())).into())
             }
             _ => Ok(None),
@@ -239,12 +239,11 @@ impl<'a> Files<'a> {
     /// The path without symbolic links and dots.
     fn real(&mut self, path: &Path) -> Result<Option<PathBuf>, Reason> {
         let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
-        let key = dir.as_os_str().as_bytes().to_vec();
-        let dir = match self.real.get(&key) {
+        let dir = match self.real.get(dir.as_os_str().as_bytes()) {
             Some(known) => known.clone(),
             None => {
                 let real = self.resolve(PathBuf::from("/"), dir, &mut 0)?;
-                self.real.insert(key, real.clone());
+                self.real.insert(dir.as_os_str().as_bytes().to_vec(), real.clone());
                 real
             }
         };
