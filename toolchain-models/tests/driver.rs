@@ -73,6 +73,39 @@ fn compiles() {
     }
 }
 
+/// A compiler of which nothing is kept in the tables: its macros, directories, options and programs are its own.
+#[test]
+fn another_machines() {
+    let bench = bench();
+    for command in [
+        "aarch64-linux-gnu-gcc -O2 -g -Wall -MD -c main.c",
+        "aarch64-linux-gnu-gcc -O2 -fPIC -c second.c",
+        "aarch64-linux-gnu-gcc -mcpu=cortex-a53 -mfix-cortex-a53-843419 -mabi=lp64 -c sub/deep.c",
+        "aarch64-linux-gnu-gcc -S warn.c -Wextra",
+        "aarch64-linux-gnu-gcc -c -x assembler-with-cpp cpp.S",
+    ] {
+        bench.agrees(command);
+    }
+    for command in [
+        "aarch64-linux-gnu-gcc -c main.c",
+        "aarch64-linux-gnu-gcc -fPIC -c second.c",
+        "aarch64-linux-gnu-ar rcs libsecond.a second.o",
+    ] {
+        assert_eq!(bench.native(command).status, Some(0), "{command}");
+    }
+    for command in [
+        "aarch64-linux-gnu-gcc main.o -L. -lsecond -lm -o prog",
+        "aarch64-linux-gnu-gcc -static -mfix-cortex-a53-835769 main.o second.o -o prog",
+        "aarch64-linux-gnu-gcc -shared second.o -o libsecond.so",
+        "aarch64-linux-gnu-ld -r main.o second.o -o both.o",
+        "aarch64-linux-gnu-ar rcs libboth.a main.o second.o",
+        "aarch64-linux-gnu-strip -g main.o -o small.o",
+        "aarch64-linux-gnu-objcopy -O binary main.o raw",
+    ] {
+        bench.agrees(command);
+    }
+}
+
 #[test]
 fn depfiles() {
     let bench = bench();
