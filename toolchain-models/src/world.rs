@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::verdict::Holds;
+use crate::verdict::{Holds, Reason, ReasonKind};
 
 /// What stands at a path.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -93,4 +93,34 @@ pub trait World {
     fn purpose(&self, purpose: &dyn Fn() -> String) {
         let _ = purpose;
     }
+}
+
+/// The file itself, symbolic links followed.
+pub(crate) fn real_path(path: &Path, world: &dyn World) -> Result<PathBuf, Reason> {
+    let mut pending: Vec<_> = path.components().rev().map(|part| part.as_os_str().to_owned()).collect();
+    let mut real = PathBuf::new();
+    let mut links = 0;
+    while let Some(part) = pending.pop() {
+        if part == ".." {
+            real.pop();
+            continue;
+        }
+        let next = real.join(&part);
+        let stat = world.lstat(&next).map_err(|error| io(&next, &error))?;
+        if stat.is_some_and(|stat| stat.kind == FileKind::Symlink) {
+            links += 1;
+            if links > 40 {
+                return Err(Reason::new(ReasonKind::Input, format!("{}: too many symbolic links", path.display())));
+            }
+            let target = world.read_link(&next).map_err(|error| io(&next, &error))?;
+            pending.extend(target.components().rev().map(|part| part.as_os_str().to_owned()));
+        } else {
+            real = next;
+        }
+    }
+    Ok(real)
+}
+
+fn io(path: &Path, error: &io::Error) -> Reason {
+    Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()))
 }

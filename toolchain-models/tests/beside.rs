@@ -151,6 +151,7 @@ fn reports() {
         "gcc -Iinc -I- -I. -c main.c",
         // where the exact scan is not sure
         "gcc -Iinc -I- -I. -std=c++20 -c main.c",
+        "gcc -std=c++20 -include a.h -Iinc -I- -I. -c main.c",
         "gcc -H -c main.c",
         "gcc -S -dA -dp main.c",
         "gcc -frandom-seed=x -c main.c",

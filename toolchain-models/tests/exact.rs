@@ -71,6 +71,12 @@ fn headers_of_the_libraries() {
 }
 
 #[test]
+fn parameters_are_told_as_they_are_spelled() {
+    let command = "gcc --param=max-inline-insns-single=50 --param max-unroll-times=4 -c a.c";
+    assert_eq!(bench("a.c", "int a;\n").agrees(command).unsure, Vec::<&str>::new());
+}
+
+#[test]
 fn arithmetic() {
     let all = [
         "-1 > 0u",

@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::closure;
 use crate::derive::{derive, key_of};
 use crate::verdict::{Input, Reason, ReasonKind};
-use crate::world::{FileKind, World};
+use crate::world::{FileKind, World, real_path};
 
 /// The plugins of the tool `exe` with their libraries; `libraries` is the tool's own closure.
 pub(crate) fn inputs(
@@ -87,32 +87,6 @@ fn relocated(exe: &Path, bindir: &Path, target: &Path) -> PathBuf {
     path.extend(std::iter::repeat_n(Component::ParentDir.as_os_str(), from.len() - shared));
     path.extend(&to[shared..]);
     path
-}
-
-/// The file itself, symbolic links followed.
-pub(crate) fn real_path(path: &Path, world: &dyn World) -> Result<PathBuf, Reason> {
-    let mut pending: Vec<_> = path.components().rev().map(|part| part.as_os_str().to_owned()).collect();
-    let mut real = PathBuf::new();
-    let mut links = 0;
-    while let Some(part) = pending.pop() {
-        if part == ".." {
-            real.pop();
-            continue;
-        }
-        let next = real.join(&part);
-        let stat = world.lstat(&next).map_err(|error| io(&next, &error))?;
-        if stat.is_some_and(|stat| stat.kind == FileKind::Symlink) {
-            links += 1;
-            if links > 40 {
-                return Err(Reason::new(ReasonKind::Input, format!("{}: too many symbolic links", path.display())));
-            }
-            let target = world.read_link(&next).map_err(|error| io(&next, &error))?;
-            pending.extend(target.components().rev().map(|part| part.as_os_str().to_owned()));
-        } else {
-            real = next;
-        }
-    }
-    Ok(real)
 }
 
 fn io(path: &Path, error: &std::io::Error) -> Reason {

@@ -6,12 +6,12 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::binutils::{io, plugins};
+use crate::binutils::io;
 use crate::derive::{derive, key_of};
 use crate::driver::find_program;
 use crate::request::Request;
 use crate::verdict::{Reason, ReasonKind};
-use crate::world::{FileKind, World};
+use crate::world::{FileKind, World, real_path};
 
 const PLUGIN: &str = "liblto_plugin.so";
 
@@ -73,7 +73,7 @@ pub(super) fn call(req: &Request, inner: &'static [u8], world: &dyn World) -> Re
 fn directory(exe: &Path, world: &dyn World) -> Result<PathBuf, Reason> {
     derive(world, &format!("wrapper 1\0{}", key_of(exe)), |world| {
         let refuse = || Reason::new(ReasonKind::Plan, format!("{}: no compiler beside it", exe.display()));
-        let real = plugins::real_path(exe, world)?;
+        let real = real_path(exe, world)?;
         let name = real.file_name().unwrap_or_default().as_bytes();
         let at = name.windows(4).rposition(|part| part == b"gcc-").ok_or_else(refuse)?;
         let wrapped = &name[at + 4..];

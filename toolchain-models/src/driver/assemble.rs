@@ -56,6 +56,8 @@ const FLAGS: &[&str] = &[
     "-W",
     "-Z",
     "-f",
+    "-fno-pic",
+    "-fpic",
     "-g",
     "-k",
     "-n",

@@ -15,7 +15,7 @@ use crate::closure;
 use crate::directives::Directives;
 use crate::request::Request;
 use crate::verdict::{Holds, Inference, Input, OutputSpec, Reason, ReasonKind};
-use crate::world::{FileKind, Stat, World};
+use crate::world::{FileKind, Stat, World, real_path};
 
 pub(crate) struct Builder<'a> {
     pub(crate) req: &'a Request,
@@ -85,9 +85,21 @@ impl<'a> Builder<'a> {
     /// Adds a command and what its executable loads.
     pub(crate) fn step(&mut self, exe: &Path, argv: &[OsString]) -> Result<(), Reason> {
         self.tool(exe)?;
+        let exe = self.without_dots(exe)?;
         let argv = argv.iter().map(|arg| arg.as_bytes().to_vec()).collect();
         self.steps.push(Step { exe: exe.as_os_str().as_bytes().to_vec(), argv });
         Ok(())
+    }
+
+    /// The path by which a step finds its program: thunks have none with dots, as cross compilers find their programs by.
+    fn without_dots(&self, exe: &Path) -> Result<PathBuf, Reason> {
+        let parts = || exe.as_os_str().as_bytes().split(|byte| *byte == b'/').skip(1);
+        match (exe.parent(), exe.file_name()) {
+            (Some(dir), Some(name)) if parts().any(|part| matches!(part, b"" | b"." | b"..")) => {
+                Ok(real_path(dir, self.world)?.join(name))
+            }
+            _ => Ok(exe.to_owned()),
+        }
     }
 
     /// Adds an executable, or a library that a command loads, with all that it loads in turn.

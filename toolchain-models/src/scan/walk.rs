@@ -61,6 +61,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) trigraphs: bool,
     /// Whether the precompiled form of a header is taken.
     pub(crate) precompiled: bool,
+    /// The command line includes: beside it is the working directory, whatever `-I-` says.
+    forced: bool,
     macros: Macros,
     /// Includes by a macro's name, and whether a precompiled form may be taken there.
     by_name: Vec<(Rc<Hit>, ByName, bool)>,
@@ -90,7 +92,7 @@ impl<'a> Walk<'a> {
         flavour: Flavour,
     ) -> Self {
         let (macros, by_name, reached, seen, found, queue) = Default::default();
-        let (trigraphs, precompiled) = (false, true);
+        let (trigraphs, precompiled, forced) = (false, true, false);
         Self {
             headers,
             world,
@@ -99,6 +101,7 @@ impl<'a> Walk<'a> {
             flavour,
             trigraphs,
             precompiled,
+            forced,
             macros,
             by_name,
             reached,
@@ -125,10 +128,12 @@ impl<'a> Walk<'a> {
             self.take_precompiled(&hit.path)?;
         }
         let main = Rc::new(hit);
+        self.forced = true;
         for name in forced {
             let operand = Operand { form: Form::Quote, next: false, name: name.as_bytes().to_vec(), probe: false };
             self.include(&operand, &Hit { path: PathBuf::from("forced"), ..(*main).clone() }, true)?;
         }
+        self.forced = false;
         let predefined = Operand { form: Form::Angle, next: false, name: b"stdc-predef.h".to_vec(), probe: false };
         self.include(&predefined, &main, true)?;
         self.enter(&main, true)?;
@@ -340,7 +345,7 @@ impl<'a> Walk<'a> {
                 // the main file is an ordinary include: both are tried.
                 let mut path = dir_of(&by.path).to_vec();
                 path.extend_from_slice(name);
-                if self.chain.beside
+                if (self.chain.beside || self.forced)
                     && let Some(hit) = self.file(PathBuf::from(OsStr::from_bytes(&path)), None)?
                 {
                     let hit = Rc::new(hit);
@@ -385,7 +390,7 @@ impl<'a> Walk<'a> {
         if name.starts_with(b"/") {
             return self.take_precompiled(Path::new(OsStr::from_bytes(name)));
         }
-        if operand.form == Form::Quote && self.chain.beside {
+        if operand.form == Form::Quote && (self.chain.beside || self.forced) {
             let beside = [dir_of(&by.path), name].concat();
             self.take_precompiled(Path::new(OsStr::from_bytes(&beside)))?;
         }

@@ -383,6 +383,9 @@ impl Sealed {
         }
         let mut sealed = Self { root, status: Some(0), stdout: Vec::new(), stderr: Vec::new() };
         for step in &inference.steps {
+            let dots = |part: &[u8]| matches!(part, b"" | b"." | b"..");
+            let exe = step.exe.strip_prefix(b"/").expect("an absolute path");
+            assert!(!exe.split(|byte| *byte == b'/').any(dots), "{step:?}: a thunk's path has no dots");
             let mut command = Command::new("/usr/bin/unshare");
             command.arg("--root").arg(sealed.root.path()).arg("--wd").arg(&inference.cwd);
             command.arg(OsStr::from_bytes(&step.exe)).args(step.argv[1..].iter().map(|arg| OsStr::from_bytes(arg)));

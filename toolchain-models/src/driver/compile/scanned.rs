@@ -107,6 +107,9 @@ impl Preprocessing {
             "-MT" | "-MQ" => self.targets.push((value.to_owned(), name == "-MQ")),
             "-MMD" => self.users_only = true,
             "-MD" => self.users_only = false,
+            "--param" if value.as_bytes().starts_with(b"=") => {
+                self.flags.push([name.as_ref(), value].iter().copied().collect());
+            }
             "--param" => self.flags.extend([name.into(), value.to_owned()]),
             _ => {}
         }
