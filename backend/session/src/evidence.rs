@@ -5,7 +5,7 @@
 //! whether something other than a file is in the way), files by their state, or by their content where
 //! the content was taken.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -48,6 +48,8 @@ pub(crate) enum Found {
         /// The digest of its content, where that was taken.
         content: Option<[u8; 32]>,
     },
+    /// A link that leads to nothing.
+    Nowhere,
 }
 
 /// What changes with a file's content, or with a directory's names.
@@ -85,6 +87,14 @@ struct Absent {
     names: Vec<Bytes>,
 }
 
+/// A name that a directory does not have, as it was looked for.
+pub(crate) struct Lacked {
+    pub name: OsString,
+    pub look: Look,
+    /// The path was spelled as that of an output would be: the directory, a slash, the name. Others are searches'.
+    pub plain: bool,
+}
+
 /// All look-ups of one inference, each once.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Evidence {
@@ -99,12 +109,12 @@ pub(crate) struct Evidence {
 pub(crate) const SETTLED_NS: i128 = 3_000_000_000;
 
 impl Evidence {
-    /// Gathers look-ups, and names that directories lacked, each with how it was looked for. `begun` is the time before the first of them, in nanoseconds since 1970. What is written is
+    /// Gathers look-ups, and names that directories lacked, each as it was looked for. `begun` is the time before the first of them, in nanoseconds since 1970. What is written is
     /// not looked at for its content: an output that is not also read may be there or not. `times`: modification times
     /// count too. `known`: what directories were before the look-ups, as far as that is known.
     pub fn gather<'a>(
         items: impl Iterator<Item = Item>,
-        lacked: impl Iterator<Item = (&'a Path, &'a [(OsString, Look)])>,
+        lacked: impl Iterator<Item = (&'a Path, &'a [Lacked])>,
         outputs: &HashSet<PathBuf>,
         begun: i128,
         times: bool,
@@ -113,6 +123,7 @@ impl Evidence {
         let mut kept = Vec::with_capacity(items.size_hint().0);
         let mut dirs: ByPath<Vec<Bytes>> = ByPath::default();
         let mut there: ByPath<There> = ByPath::default();
+        let mut nowhere: BTreeSet<Bytes> = BTreeSet::new();
         for mut item in items {
             let path = Path::new(OsStr::from_bytes(&item.path));
             let output = outputs.iter().any(|output| output.as_os_str() == path.as_os_str());
@@ -121,30 +132,35 @@ impl Evidence {
                     item.found = Found::AnyFileOrNone;
                     kept.push(item);
                 }
-                Found::Absent => {
-                    let (dir, name) = first_absent(path, &mut there, known);
-                    let name = name.as_bytes().to_vec();
-                    match dirs.get_mut(dir.as_os_str()) {
-                        Some(names) => names.push(name),
-                        None => drop(dirs.insert(dir.as_os_str().to_owned(), vec![name])),
+                Found::Absent => match first_absent(path, &mut there, known) {
+                    Lack::Name(dir, name) => {
+                        let name = name.as_bytes().to_vec();
+                        match dirs.get_mut(dir.as_os_str()) {
+                            Some(names) => names.push(name),
+                            None => drop(dirs.insert(dir.as_os_str().to_owned(), vec![name])),
+                        }
                     }
-                }
+                    Lack::Nowhere(link) => drop(nowhere.insert(link.as_os_str().as_bytes().to_vec())),
+                },
                 _ => kept.push(item),
             }
         }
+        let nowhere = nowhere.into_iter().map(|path| Item { path, look: Look::Followed, found: Found::Nowhere });
+        kept.extend(nowhere);
         let written: Vec<(&Path, &OsStr)> = outputs.iter().filter_map(|output| split(output)).collect();
         for (dir, lacked) in lacked {
-            let is_output = |lacks: &OsStr| {
-                written.iter().any(|(above, name)| *name == lacks && above.as_os_str() == dir.as_os_str())
+            let is_output = |lacked: &&Lacked| {
+                let is = |(above, name): &(&Path, &OsStr)| *name == lacked.name && above.as_os_str() == dir.as_os_str();
+                lacked.plain && written.iter().any(is)
             };
-            let (outputs, others): (Vec<_>, Vec<_>) = lacked.iter().partition(|(name, _)| is_output(name));
-            for (name, look) in outputs {
+            let (outputs, others): (Vec<&Lacked>, Vec<&Lacked>) = lacked.iter().partition(is_output);
+            for Lacked { name, look, .. } in outputs {
                 let path = dir.join(name).into_os_string().into_vec();
                 kept.push(Item { path, look: *look, found: Found::AnyFileOrNone });
             }
             if !others.is_empty() {
                 let names = dirs.entry(dir.as_os_str().to_owned()).or_default();
-                names.extend(others.into_iter().map(|(name, _)| name.as_bytes().to_vec()));
+                names.extend(others.into_iter().map(|lacked| lacked.name.as_bytes().to_vec()));
             }
         }
         let mut dirs: Vec<(OsString, Vec<Bytes>)> = dirs.into_iter().collect();
@@ -236,41 +252,52 @@ impl Evidence {
 }
 
 /// What stands where a directory is meant.
+#[derive(Clone, Copy)]
 pub(crate) enum There {
     Absent,
+    /// A link that leads to nothing.
+    Nowhere,
     Dir(Stat),
     Unknown,
 }
 
-/// The first part of an absent path that is absent, as its directory and its name: while that is not there,
-/// nothing below it is.
-fn first_absent<'p>(
-    path: &'p Path,
-    there: &mut ByPath<There>,
-    known: &dyn Fn(&Path) -> Option<There>,
-) -> (&'p Path, &'p OsStr) {
+/// Why nothing is at a path.
+enum Lack<'p> {
+    /// This directory lacks this name.
+    Name(&'p Path, &'p OsStr),
+    /// This link leads to nothing.
+    Nowhere(&'p Path),
+}
+
+/// The first part of an absent path that is absent: while that is not there, nothing below it is.
+fn first_absent<'p>(path: &'p Path, there: &mut ByPath<There>, known: &dyn Fn(&Path) -> Option<There>) -> Lack<'p> {
     let mut at = path;
     while let Some((dir, name)) = split(at) {
-        let exists = match there.get(dir.as_os_str()) {
-            Some(known) => !matches!(known, There::Absent),
+        let found = match there.get(dir.as_os_str()) {
+            Some(known) => *known,
             None => {
-                let found = known(dir).unwrap_or_else(|| match look(dir, Look::Followed) {
-                    Ok(None) => There::Absent,
-                    Ok(Some(stat)) => There::Dir(stat),
-                    Err(_) => There::Unknown,
-                });
-                let exists = !matches!(found, There::Absent);
+                let found = known(dir).unwrap_or_else(|| standing(dir));
                 there.insert(dir.as_os_str().to_owned(), found);
-                exists
+                found
             }
         };
-        if exists {
-            return (dir, name);
+        match found {
+            There::Absent => at = dir,
+            There::Nowhere => return Lack::Nowhere(dir),
+            There::Dir(_) | There::Unknown => return Lack::Name(dir, name),
         }
-        at = dir;
     }
     // A path that ends in `..` has no name of its own; it is looked up whole.
-    (path, OsStr::new(""))
+    Lack::Name(path, OsStr::new(""))
+}
+
+fn standing(dir: &Path) -> There {
+    match look(dir, Look::Followed) {
+        Ok(Some(stat)) => There::Dir(stat),
+        Ok(None) if matches!(look(dir, Look::Own), Ok(Some(_))) => There::Nowhere,
+        Ok(None) => There::Absent,
+        Err(_) => There::Unknown,
+    }
 }
 
 impl Absent {
@@ -307,7 +334,7 @@ impl Item {
             Err(e) => return e.kind() == io::ErrorKind::PermissionDenied && self.found == Found::Denied,
         };
         match (&self.found, now) {
-            (Found::Absent, None) => true,
+            (Found::Absent | Found::Nowhere, None) => true,
             (Found::AnyFileOrNone, now) => now.is_none_or(|stat| stat.kind == FileKind::File && stat.size > 0),
             (Found::Dir, Some(stat)) => stat.kind == FileKind::Dir,
             (Found::Other, Some(stat)) => stat.kind == FileKind::Other,

@@ -23,7 +23,7 @@ use gg_thunk::{OutputName, Placeholder, ValueName};
 use rustc_hash::FxHashMap;
 
 use crate::by_path::{ByPath, split};
-use crate::evidence::{Evidence, Found, Item, Look, State, There, list, look, names_found};
+use crate::evidence::{Evidence, Found, Item, Lacked, Look, State, There, list, look, names_found};
 use crate::issued::Issued;
 use crate::listings::{Listings, Names};
 use crate::placeholders::held_by;
@@ -68,8 +68,8 @@ pub(crate) struct LiveWorld<'a> {
 /// A directory, in one request.
 struct Dir {
     known: Known,
-    /// Names that it was asked for and does not have, and how that was asked.
-    lacked: Vec<(OsString, Look)>,
+    /// Names that it was asked for and does not have.
+    lacked: Vec<Lacked>,
 }
 
 /// What is known of a directory.
@@ -189,6 +189,7 @@ impl<'a> LiveWorld<'a> {
         let taken: FxHashMap<State, [u8; 32]> = seen.there().filter_map(taken).collect();
         let items = seen.all().map(|(path, look, stat)| {
             let found = match stat {
+                None if look == Look::Followed && seen.is_link(path) => Found::Nowhere,
                 None => Found::Absent,
                 Some(stat) => match stat.kind {
                     FileKind::Dir => Found::Dir,
@@ -239,8 +240,8 @@ impl<'a> LiveWorld<'a> {
         if self.is_surely_absent(path, how) {
             return Ok(None);
         }
-        let (mut answer, same) = match self.look(path, how) {
-            Ok(answer) => answer,
+        let mut seeing = match self.look(path, how) {
+            Ok(seeing) => seeing,
             Err(e) => {
                 if e.kind() == io::ErrorKind::PermissionDenied {
                     self.denied.borrow_mut().insert((path.to_owned(), how));
@@ -248,35 +249,41 @@ impl<'a> LiveWorld<'a> {
                 return Err(e);
             }
         };
-        if let Some(stat) = &mut answer
-            && of_the_process(path)
-            && stat.kind != FileKind::Dir
-        {
-            stat.kind = FileKind::Other;
+        if of_the_process(path) {
+            for stat in [&mut seeing.own, &mut seeing.followed].into_iter().flatten().flatten() {
+                if stat.kind != FileKind::Dir {
+                    stat.kind = FileKind::Other;
+                }
+            }
         }
-        if how == Look::Own && answer.is_some_and(|stat| stat.kind == FileKind::Symlink) {
+        if matches!(seeing.own, Some(Some(Stat { kind: FileKind::Symlink, .. }))) {
             self.links.borrow_mut().insert(path.as_os_str().to_owned(), std::fs::read_link(path)?);
         }
-        let own = (same || how == Look::Own).then_some(answer);
-        let followed = (how != Look::Own).then_some(answer);
-        self.seen.borrow_mut().insert(path, Seeing { own, followed });
-        Ok(answer)
+        self.seen.borrow_mut().insert(path, seeing);
+        Ok(if how == Look::Own { seeing.own } else { seeing.followed }.flatten())
     }
 
-    /// What stands at a path, and whether that is also what links lead to from there.
-    fn look(&self, path: &Path, how: Look) -> io::Result<(Option<Stat>, bool)> {
+    /// What stands at a path, or where links lead to from there; of a link that leads to nothing the link itself, too.
+    fn look(&self, path: &Path, how: Look) -> io::Result<Seeing> {
+        let nothing = match how {
+            Look::Own => Seeing { own: Some(None), followed: None },
+            Look::Followed | Look::Listed => Seeing { own: None, followed: Some(None) },
+        };
         if self.hides(path) {
-            return Ok((None, false));
+            return Ok(nothing);
         }
-        let own = look(path, Look::Own)?;
-        if own.is_none() {
+        let Some(own) = look(path, Look::Own)? else {
             self.missed(path);
+            return Ok(nothing);
+        };
+        if how == Look::Own {
+            return Ok(Seeing { own: Some(Some(own)), followed: None });
         }
-        match own {
-            Some(stat) if how == Look::Followed && stat.kind == FileKind::Symlink => Ok((look(path, how)?, false)),
-            Some(_) => Ok((own, how == Look::Followed)),
-            None => Ok((None, false)),
+        if own.kind != FileKind::Symlink {
+            return Ok(Seeing { own: Some(Some(own)), followed: Some(Some(own)) });
         }
+        let followed = look(path, how)?;
+        Ok(Seeing { own: followed.is_none().then_some(Some(own)), followed: Some(followed) })
     }
 
     /// Whether the names of the directory, or of one above, prove that nothing is there; then that was asked of them.
@@ -295,7 +302,8 @@ impl<'a> LiveWorld<'a> {
         match known {
             Known::Absent => true,
             Known::Names(names, _) if names.lack(name) => {
-                lacked.push((name.to_owned(), how));
+                let plain = dir.as_os_str().len() + 1 + name.len() == path.as_os_str().len();
+                lacked.push(Lacked { name: name.to_owned(), look: how, plain });
                 true
             }
             Known::Names(..) | Known::There(_) | Known::Unclear => false,
@@ -309,8 +317,14 @@ impl<'a> LiveWorld<'a> {
         }
         match look(dir, Look::Followed) {
             Ok(None) => {
-                self.seen.borrow_mut().insert(dir, Seeing { own: None, followed: Some(None) });
-                Known::Absent
+                if matches!(self.seen.borrow().get(dir, Look::Followed), Some(Some(_))) {
+                    // It was there when this request looked at it first.
+                    *self.torn.borrow_mut() = Some(dir.to_owned());
+                }
+                match self.ask(dir, Look::Followed) {
+                    Ok(None) => Known::Absent,
+                    Ok(Some(_)) | Err(_) => Known::Unclear,
+                }
             }
             Ok(Some(stat)) if stat.kind != FileKind::Dir || of_the_process(dir) => Known::Unclear,
             Ok(Some(stat)) => match listings.names(dir, &stat) {
@@ -470,6 +484,65 @@ mod tests {
         std::fs::write(dir.path().join("bits/no.h"), "").unwrap();
         assert!(!evidence.holds(&read), "what was not looked for by itself is evidence, too");
         assert!(world().stat(&dir.path().join("bits/no.h")).unwrap().is_some());
+    }
+
+    /// A world whose directories' times are believed.
+    fn later<'a>(recall: &'a Recall, listings: &'a Listings) -> LiveWorld<'a> {
+        let world = LiveWorld::new(recall, &[], None).with_listings(listings);
+        LiveWorld { begun: world.begun + 3_600_000_000_000, ..world }
+    }
+
+    fn read(path: &Path, _: &Stat) -> Option<ValueName> {
+        Some(ValueName::of(&std::fs::read(path).ok()?))
+    }
+
+    #[test]
+    fn a_link_that_leads_to_nothing_may_lead_somewhere_one_day() {
+        let (recall, listings) = (Recall::new(Path::new("/nonexistent")), Listings::default());
+        for (link, to, asked) in [("inc/x.h", "../gen/x.h", "inc/x.h"), ("up", "gen", "up/x.h")] {
+            for settled in [true, false] {
+                let dir = gg_testkit::temp_dir();
+                std::fs::create_dir(dir.path().join("inc")).unwrap();
+                std::os::unix::fs::symlink(to, dir.path().join(link)).unwrap();
+                let world = if settled { later(&recall, &listings) } else { LiveWorld::new(&recall, &[], None) };
+                assert_eq!(world.stat(&dir.path().join(asked)).unwrap(), None);
+                let evidence = world.evidence(&HashSet::new(), false);
+                assert!(evidence.holds(&read), "{asked}: nothing has changed");
+                std::fs::create_dir(dir.path().join("gen")).unwrap();
+                std::fs::write(dir.path().join("gen/x.h"), "").unwrap();
+                assert!(!evidence.holds(&read), "{asked} is there now");
+            }
+        }
+    }
+
+    #[test]
+    fn an_output_that_a_search_looked_for_is_missed() {
+        let (recall, listings) = (Recall::new(Path::new("/nonexistent")), Listings::default());
+        let dir = gg_testkit::temp_dir();
+        for number in 0..40 {
+            later(&recall, &listings).stat(&dir.path().join(format!("{number}.so"))).unwrap();
+        }
+        let world = later(&recall, &listings);
+        for spelled in ["./lib.so", "lib.so"] {
+            assert_eq!(world.stat(&dir.path().join(spelled)).unwrap(), None);
+        }
+        let evidence = world.evidence(&HashSet::from([dir.path().join("lib.so")]), false);
+        assert!(evidence.holds(&read));
+        std::fs::write(dir.path().join("lib.so"), "made").unwrap();
+        assert!(!evidence.holds(&read), "a search in `.` finds it");
+    }
+
+    #[test]
+    fn a_directory_that_vanishes_between_two_looks_is_noticed() {
+        let (recall, listings) = (Recall::new(Path::new("/nonexistent")), Listings::default());
+        let dir = gg_testkit::temp_dir();
+        let world = later(&recall, &listings);
+        let inner = dir.path().join("inner");
+        std::fs::create_dir(&inner).unwrap();
+        assert!(world.stat(&inner).unwrap().is_some());
+        std::fs::remove_dir(&inner).unwrap();
+        assert_eq!(world.stat(&inner.join("x.h")).unwrap(), None);
+        assert_eq!(world.torn(), Some(inner));
     }
 
     #[test]

@@ -41,6 +41,11 @@ impl Seen {
         self.answers[*self.by_path.get(path.as_os_str())?].get(how)
     }
 
+    /// Whether a link was seen at a path.
+    pub fn is_link(&self, path: &Path) -> bool {
+        matches!(self.get(path, Look::Own), Some(Some(Stat { kind: FileKind::Symlink, .. })))
+    }
+
     /// What stands at a path; what was seen first stays.
     pub fn insert(&mut self, path: &Path, answer: Seeing) {
         let number = match self.by_path.get(path.as_os_str()) {
