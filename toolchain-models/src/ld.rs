@@ -28,7 +28,6 @@ use link::{Link, State};
 pub(crate) use linker::Linker;
 use needed::RunPaths;
 use option::Effect;
-use search::BuiltIn;
 
 /// The files of one linker call, without the linker and its own libraries.
 #[derive(Clone, Debug)]
@@ -56,8 +55,8 @@ pub(crate) fn footprint(
     let var = |name: &str| {
         env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_os_str()).filter(|value| !value.is_empty())
     };
-    let mut call = Call::new(cwd, world);
-    call.settings(&items, var("LDEMULATION"), linker, ld_exe)?;
+    let mut call = Call::new(cwd, linker, world);
+    call.settings(&items, var("LDEMULATION"), ld_exe)?;
     call.open(&items)?;
     call.output()?;
     if linker == Linker::Bfd {
@@ -67,13 +66,14 @@ pub(crate) fn footprint(
     call.finish()
 }
 
-/// The options of a call, with what they do to files where this linker reads them.
+/// The options of a call of this linker.
 fn items(args: &[OsString], linker: Linker) -> Result<Vec<Item>, Reason> {
-    let mut items = args::parse(args, linker)?;
-    for item in &mut items {
-        if let Item::Option { name, effect, .. } = item {
-            let unknown = || Reason::new(ReasonKind::UnmodelledOption, format!("{name}, of another linker"));
-            *effect = linker.effect(*effect).ok_or_else(unknown)?;
+    let items = args::parse(args, linker)?;
+    for item in &items {
+        if let Item::Option { name, effect, value } = item
+            && !linker.shares(name, *effect, value)
+        {
+            return Err(Reason::new(ReasonKind::UnmodelledOption, format!("{name}, of another linker")));
         }
     }
     Ok(items)
@@ -119,11 +119,11 @@ struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn new(cwd: &'a Path, world: &'a dyn World) -> Self {
+    fn new(cwd: &'a Path, linker: Linker, world: &'a dyn World) -> Self {
         Self {
             cwd,
             world,
-            link: Link::new(world, cwd),
+            link: Link::new(world, cwd, linker),
             run_paths: RunPaths::default(),
             plugins: Vec::new(),
             dirs: BTreeSet::new(),
@@ -136,13 +136,7 @@ impl<'a> Call<'a> {
     }
 
     /// Options that count for the whole link, wherever they stand.
-    fn settings(
-        &mut self,
-        items: &[Item],
-        emulation: Option<&OsStr>,
-        linker: Linker,
-        ld_exe: &Path,
-    ) -> Result<(), Reason> {
+    fn settings(&mut self, items: &[Item], emulation: Option<&OsStr>, ld_exe: &Path) -> Result<(), Reason> {
         let options = || {
             items.iter().filter_map(|item| match item {
                 Item::Option { name, effect, value } => Some((*name, *effect, value.as_os_str())),
@@ -155,10 +149,7 @@ impl<'a> Call<'a> {
             return Err(Reason::new(ReasonKind::UnmodelledOption, format!("target {}", name.display())));
         }
         self.link.machine = emulation.and_then(search::machine_of_emulation);
-        let built_in = match linker.dirs() {
-            Some(dirs) => BuiltIn { dirs, sysroot: PathBuf::new() },
-            None => search::built_in(ld_exe, emulation, self.world)?,
-        };
+        let built_in = self.link.linker.built_in(ld_exe, emulation, self.world)?;
         self.link.sysroot = last(Effect::Sysroot).map_or(built_in.sysroot, |dir| self.cwd.join(dir));
         let default_dirs: Vec<PathBuf> = built_in.dirs.iter().map(|dir| self.link.path(dir.as_os_str())).collect();
         let mut no_default_dirs = false;

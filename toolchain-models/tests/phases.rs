@@ -6,7 +6,7 @@ mod live;
 use std::path::Path;
 
 use gg_models::{Inference, Input};
-use live::{Bench, Sealed};
+use live::{Bench, Compared, Sealed};
 
 fn reads(inference: &Inference, path: impl AsRef<Path>) -> bool {
     inference.inputs.contains(&Input::File(path.as_ref().to_owned()))
@@ -397,6 +397,8 @@ fn other_linkers() {
     assert_eq!(bench.native("gcc -shared one.o two.o -o libshared.so").status, Some(0));
     bench.write("exports", "{ global: main; local: *; };\n");
     bench.write("list", "{ main; };\n");
+    bench.write("as/libboth.so/keep", "");
+    bench.write("scripts/libx.so", "INPUT(one.o)\n");
     for linker in ["gold", "lld"] {
         for rest in [
             "main.o one.o two.o -o prog",
@@ -422,7 +424,26 @@ fn other_linkers() {
         let reason = |rest: &str| bench.reason(&format!("gcc -fuse-ld={linker} {rest}"));
         assert_eq!(reason("main.o one.lto.o two.o"), "lto");
         assert_eq!(reason("main.o one.o two.o -Wl,-Map=prog.map"), "unmodelled-option");
-        assert_eq!(reason("main.o one.o two.o -Wl,-T,script.ld"), "unmodelled-option");
+        for rest in ["-Wl,-T,script.ld", "-Wl,-plugin-opt=save-temps", "-Wl,-v", "-Wl,-V", "-Wl,-fuse-ld=mold"] {
+            assert_eq!(reason(&format!("main.o one.o two.o {rest}")), "unmodelled-option", "{rest}");
+        }
+        assert_eq!(reason("main.o -Las -lboth"), "input");
+    }
+    // Where linkers differ in what they take, both are there, and the linker itself decides.
+    bench.write("apart/one.o", "");
+    std::fs::copy(bench.cwd.join("two.o"), bench.cwd.join("apart/one.o")).expect("copy a file");
+    std::fs::copy(bench.cwd.join("libshared.so"), bench.cwd.join("libboth.so")).expect("copy a file");
+    for command in [
+        "gcc -fuse-ld=gold main.o two.o -Lapart -L. -Lscripts -lx",
+        "gcc -fuse-ld=lld main.o one.o -Lapart -L. -Lscripts -lx",
+        "gcc -fuse-ld=gold -static main.o -Wl,-Bdynamic -L. -lboth",
+        "gcc -fuse-ld=lld main.o -Wl,-Bstatic -L. -lboth -Wl,-Bdynamic",
+        // They refuse a shared object there.
+        "gcc -fuse-ld=gold -r main.o -L. -lboth -o all.o",
+        "gcc -fuse-ld=lld -r main.o -L. -lboth -o all.o",
+    ] {
+        let compared = bench.compare(command).unwrap_or_else(|what| panic!("{command}: {what}"));
+        assert!(!matches!(compared, Compared::Native(_)), "{command}");
     }
     bench.agrees("gcc -fuse-ld=lld -static-pie main.o libboth.a -o prog");
     let bench = bench.with("LLD_REPRODUCE", "all.tar");

@@ -27,8 +27,12 @@ pub(crate) fn add(
     }
     builder.env.insert(b"COLLECT_GCC_OPTIONS".to_vec(), command.collect_options.as_bytes().to_vec());
     let mut programs = Programs::new(builder, plan);
-    let linker = Linker::of(&command.argv);
-    let program = find_linker(&mut programs, linker.program(&command.argv))?;
+    if command.argv.iter().any(|arg| arg == "-v") {
+        // It tells the names of its temporary files.
+        return Err(Reason::new(ReasonKind::UnmodelledOption, "-v"));
+    }
+    let (linker, name) = Linker::of(&command.argv)?;
+    let program = find_linker(&mut programs, linker, name)?;
     let own = |arg: &&OsString| is_own(arg) || builder.is_made(arg);
     let ld_args: Vec<OsString> = command.argv[1..].iter().filter(|arg| !own(arg)).cloned().collect();
     let footprint = ld::footprint(&ld_args, &builder.req.cwd, &builder.req.env, (linker, &program), builder.world)?;
@@ -82,10 +86,14 @@ fn is_own(arg: &OsStr) -> bool {
 }
 
 /// collect2 looks for three names beside the compiler, then for the last of them on `PATH`.
-fn find_linker(programs: &mut Programs<'_>, plain: &OsStr) -> Result<PathBuf, Reason> {
+fn find_linker(programs: &mut Programs<'_>, linker: Linker, plain: &OsStr) -> Result<PathBuf, Reason> {
     for name in [OsStr::new("real-ld"), OsStr::new("collect-ld"), plain] {
-        if let Some(linker) = programs.beside(name)? {
-            return Ok(linker);
+        match programs.beside(name)? {
+            Some(program) if name != plain && linker != Linker::Bfd => {
+                return Err(Reason::new(ReasonKind::Plan, format!("{} instead of another linker", program.display())));
+            }
+            Some(program) => return Ok(program),
+            None => {}
         }
     }
     programs.on_path(plain)

@@ -11,6 +11,7 @@ use crate::binutils::format;
 use crate::derive::{derive, key_of};
 use crate::ld::conf::rooted;
 use crate::ld::elf::{self, Content, Facts, Machine, Shared};
+use crate::ld::linker::Linker;
 use crate::ld::script::{self, Command};
 use crate::ld::search::machine_of_format;
 use crate::verdict::{Holds, Reason, ReasonKind};
@@ -43,6 +44,8 @@ pub(crate) struct Link<'a> {
     pub world: &'a dyn World,
     /// Where relative names begin.
     pub cwd: &'a Path,
+    /// Who links.
+    pub linker: Linker,
     /// The system root, mostly empty.
     pub sysroot: PathBuf,
     /// `-L`.
@@ -65,10 +68,11 @@ pub(crate) struct Link<'a> {
 
 impl<'a> Link<'a> {
     /// A link of nothing yet.
-    pub(crate) fn new(world: &'a dyn World, cwd: &'a Path) -> Self {
+    pub(crate) fn new(world: &'a dyn World, cwd: &'a Path, linker: Linker) -> Self {
         Self {
             world,
             cwd,
+            linker,
             sysroot: PathBuf::new(),
             dirs: Vec::new(),
             default_dirs: Vec::new(),
@@ -107,34 +111,43 @@ impl<'a> Link<'a> {
     }
 
     fn library_near(&mut self, name: &OsStr, near: Option<&Path>, state: State, depth: usize) -> Result<(), Reason> {
-        let mut names: Vec<OsString> = Vec::new();
-        if let Some(exact) = name.as_bytes().strip_prefix(b":") {
-            names.push(OsStr::from_bytes(exact).to_owned());
-        } else {
-            let mut base = OsString::from("lib");
-            base.push(name);
-            for suffix in if state.dynamic { &[".so", ".a"][..] } else { &[".a"] } {
-                let mut full = base.clone();
-                full.push(suffix);
-                names.push(full);
+        let named = |suffixes: &[&str]| -> Vec<OsString> {
+            match name.as_bytes().strip_prefix(b":") {
+                Some(exact) => vec![OsStr::from_bytes(exact).to_owned()],
+                None => suffixes.iter().map(|end| ["lib".as_ref(), name, end.as_ref()].into_iter().collect()).collect(),
             }
-        }
+        };
         self.world.purpose(&|| format!("-l{}", name.display()));
         let mut found = false;
-        // The linker of some versions looks beside the script first: note what is there, go on.
-        if let Some(near) = near {
-            for name in &names {
-                found |= self.try_open(&near.join(name), state, depth)?;
+        // Where linkers differ in what `-static` and its like are about, what is found with and without is noted.
+        let ways: &[&[&str]] = match (self.linker, state.dynamic) {
+            (Linker::Bfd, true) => &[&[".so", ".a"]],
+            (Linker::Bfd, false) => &[&[".a"]],
+            (Linker::Gold | Linker::Lld, _) => &[&[".so", ".a"], &[".a"]],
+        };
+        for suffixes in ways {
+            let names = named(suffixes);
+            // The linker of some versions looks beside the script first: note what is there, go on.
+            if let Some(near) = near {
+                for name in &names {
+                    found |= self.try_open(&near.join(name), state, depth)?;
+                }
             }
+            found |= self.search(&names, state, depth)?;
         }
+        if found { Ok(()) } else { Err(missing(&[OsStr::new("-l"), name].into_iter().collect::<OsString>())) }
+    }
+
+    /// Opens the first of these names on the search path; false if there is none.
+    fn search(&mut self, names: &[OsString], state: State, depth: usize) -> Result<bool, Reason> {
         for dir in self.all_dirs() {
-            for name in &names {
+            for name in names {
                 if self.try_open(&dir.join(name), state, depth)? {
-                    return Ok(());
+                    return Ok(true);
                 }
             }
         }
-        if found { Ok(()) } else { Err(missing(&[OsStr::new("-l"), name].into_iter().collect::<OsString>())) }
+        Ok(false)
     }
 
     /// A script given by an option; its directories and files count from here on.
@@ -179,6 +192,10 @@ impl<'a> Link<'a> {
                 Command::Mention(name) => self.mention(&name, state, depth)?,
                 Command::OutputFormat(name) => format::target(&name)?,
                 Command::Output(name) if state.early => self.output = Some(name),
+                Command::Output(_) if self.linker != Linker::Bfd => {
+                    let what = format!("OUTPUT in {}, by another linker", path.display());
+                    return Err(Reason::new(ReasonKind::UnmodelledOption, what));
+                }
                 Command::Output(_) => {}
                 Command::Target(name) if name == "binary" => {
                     let what = format!("TARGET(binary) in {}", path.display());
@@ -195,12 +212,7 @@ impl<'a> Link<'a> {
         if !self.mentioned.insert(name.to_owned()) || self.try_open(&self.path(name), state, depth + 1)? {
             return Ok(());
         }
-        for dir in self.all_dirs() {
-            if self.try_open(&dir.join(name), state, depth + 1)? {
-                break;
-            }
-        }
-        Ok(())
+        self.search(&[name.to_owned()], state, depth + 1).map(drop)
     }
 
     fn script_input(
@@ -228,13 +240,9 @@ impl<'a> Link<'a> {
         for path in first {
             found |= self.try_open(&path, state, depth + 1)?;
         }
-        if !found && !name.as_bytes().starts_with(b"/") {
-            for dir in self.all_dirs() {
-                found = self.try_open(&dir.join(name), state, depth + 1)?;
-                if found {
-                    break;
-                }
-            }
+        // gold does not look where it was called.
+        if (!found || self.linker != Linker::Bfd) && !name.as_bytes().starts_with(b"/") {
+            found |= self.search(&[name.to_owned()], state, depth + 1)?;
         }
         if found { Ok(()) } else { Err(missing(name)) }
     }
@@ -319,6 +327,10 @@ impl<'a> Link<'a> {
     fn exists(&self, path: &Path) -> Result<bool, Reason> {
         let stat = self.world.stat(path).map_err(|error| io(path, &error))?;
         match stat.map(|stat| stat.kind) {
+            Some(FileKind::Dir) if self.linker != Linker::Bfd => {
+                // Others do not pass over it.
+                Err(Reason::new(ReasonKind::Input, format!("{} is a directory", path.display())))
+            }
             Some(FileKind::Other) => {
                 Err(Reason::new(ReasonKind::Input, format!("{} is not a regular file", path.display())))
             }

@@ -56,6 +56,33 @@ pub(crate) fn built_in(exe: &Path, emulation: Option<&OsStr>, world: &dyn World)
     })
 }
 
+/// The same of gold, which tells where it tries to find a library that is not there.
+pub(crate) fn tried(exe: &Path, emulation: Option<&OsStr>, world: &dyn World) -> Result<BuiltIn, Reason> {
+    const NOTHING: &str = "gg-asks-where-this-is-looked-for";
+    let key = format!("ld tries 1\0{}\0{emulation:?}", key_of(exe));
+    derive(world, &key, |world| {
+        let io = |error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display()));
+        world.stat(exe).map_err(io)?;
+        let mut argv = vec![exe.as_os_str().to_owned()];
+        if let Some(emulation) = emulation {
+            argv.extend([OsString::from("-m"), emulation.to_owned()]);
+        }
+        argv.extend([format!("-l{NOTHING}"), "--verbose".into(), "-o".into(), "/dev/null".into()].map(OsString::from));
+        let said = world.run(exe, &argv, &[("LC_ALL".into(), "C".into())], Path::new("/")).map_err(io)?.stderr;
+        let file = format!("/lib{NOTHING}.so failed");
+        let tried = said.split(|byte| *byte == b'\n').filter_map(|line| {
+            let dir = line.strip_suffix(file.as_bytes())?;
+            let start = dir.windows(5).position(|word| word == b"open ")? + 5;
+            Some(PathBuf::from(OsStr::from_bytes(&dir[start..])))
+        });
+        let dirs: Vec<PathBuf> = tried.collect();
+        if dirs.is_empty() {
+            return Err(Reason::new(ReasonKind::Plan, format!("{} --verbose", exe.display())));
+        }
+        Ok(BuiltIn { dirs, sysroot: PathBuf::new() })
+    })
+}
+
 /// The machine of a target's objects, for the common targets.
 pub(crate) fn machine_of_emulation(name: &OsStr) -> Option<Machine> {
     use goblin::elf::header::{EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64};

@@ -127,7 +127,6 @@ const SPELLED: &[(&str, &[&str])] = &[
     ("-specs=", &["-specs=x.specs"]),
     ("-static-pie", &["-static-pie -fPIE"]),
     ("-std=", &["-std=c99", "-std=gnu17", "-std=c++20"]),
-    ("-mlibarch=", &["-mlibarch=x86-64"]),
     ("-u", &["-umain", "-u main"]),
     ("-wrapper", &["-wrapper env"]),
     ("-x", &["-xc", "-x c"]),

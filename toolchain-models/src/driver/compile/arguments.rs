@@ -209,6 +209,8 @@ fn flag(arg: &OsString, inventory: Inventory<'_>, parsed: &mut Arguments) -> Res
         }
         b"-quiet" | b"-version" | b"-fworking-directory" => parsed.asking.push(arg.clone()),
         b"-fpch-preprocess" => parsed.precompiled_in_text = true,
+        // What Arm's driver found out for itself, and users do not say.
+        bytes if bytes.starts_with(b"-mlibarch=") => parsed.asking.push(arg.clone()),
         bytes => {
             let known = option::covered(arg, known, inventory)?;
             if let Effect::Asks(kind) = known.effect {

@@ -193,7 +193,6 @@ pub(crate) static DRIVER: &[Opt] = table! {
     "-list" Flag NO;
     "-m" Joined Family;
     "-mdump-tune-features" Flag NO;
-    "-mlibarch=" Joined Planned;
     "-n" Flag Planned;
     "-no-canonical-prefixes" Flag Planned;
     "-no-integrated-cpp" Flag Planned;
