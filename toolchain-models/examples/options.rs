@@ -1,6 +1,7 @@
 //! Tries options of the driver's against the driver itself: `options alone|pairs|inventory [EVERY [FIRST]]` takes each option
 //! of the table in each phase, all pairs of such in a compilation, or each name that the compiler lists; of these every
-//! so-manieth from the first on. `options mixed COUNT SEED` takes so many commands with several options of the table each. Holds what was read (by strace) against the footprint, and status, messages and outputs
+//! so-manieth from the first on. `options mixed COUNT SEED` takes so many commands with several options of the table each.
+//! Holds what was read (by strace) against the footprint, and status, messages and outputs
 //! against the tool's. Prints what is wrong and counts; fails if anything is wrong.
 
 #[path = "../tests/support/live.rs"]

@@ -62,8 +62,7 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
     };
     let links = plan.commands.iter().any(|command| is("collect2")(&command));
     let mut builder = Builder::new(req, world, environment::of(req, links, world));
-    // Who reads the source besides the preprocessor reads all of it.
-    let alone = parsed.operands.len() == 1 && !links && files.is_empty() && specs.is_empty();
+    builder.read_by_others = parsed.operands.len() != 1 || links || !files.is_empty() || !specs.is_empty();
     builder.piped = args.iter().any(|arg| arg == "-pipe");
     // The driver has read them: they are none of the steps' files, but of the call's.
     builder.add(files.into_iter().chain(specs).map(Input::File));
@@ -96,9 +95,6 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
             other => return Err(Reason::new(ReasonKind::Language, String::from_utf8_lossy(other))),
         }
     }
-    if !alone {
-        builder.directives.clear();
-    }
     builder.finish(&parsed.shape)
 }
 
@@ -107,7 +103,7 @@ pub(crate) fn infer_step(req: &Request, world: &dyn World, headers: &Headers) ->
     environment::check(req)?;
     let response::Expanded { args: mut argv, files } = response::expand(req.args(), &req.cwd, world)?;
     let mut builder = Builder::new(req, world, environment::of(req, false, world));
-    let reads_arguments = !files.is_empty();
+    builder.read_by_others = !files.is_empty();
     builder.add(files.into_iter().map(Input::File));
     let mut inputs = Vec::new();
     locale::add(req, version_beside(&req.exe).as_deref().unwrap_or_default(), world, &mut builder.env, &mut inputs)?;
@@ -118,9 +114,6 @@ pub(crate) fn infer_step(req: &Request, world: &dyn World, headers: &Headers) ->
     } else {
         compile::add(&mut builder, headers, &req.exe, &argv)?;
         lto::tell_options(&mut builder, None);
-    }
-    if reads_arguments {
-        builder.directives.clear();
     }
     let shape: Vec<_> = argv.iter().skip(1).filter(|arg| arg.as_encoded_bytes().starts_with(b"-")).cloned().collect();
     builder.finish(&shape)

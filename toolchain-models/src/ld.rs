@@ -42,8 +42,8 @@ pub(crate) struct Footprint {
     pub(crate) plugin: bool,
 }
 
-/// The footprint of `ld_exe`, which is this linker, called with `args` (without `argv[0]`, `@file` expanded) in `cwd`. A plugin that is named brings
-/// its own libraries.
+/// The footprint of a linker, of this kind and at this path, called with `args` (without `argv[0]`, `@file` expanded) in `cwd`.
+/// A plugin that is named brings its own libraries.
 pub(crate) fn footprint(
     args: &[OsString],
     cwd: &Path,

@@ -1,6 +1,7 @@
 //! The file system and the processes, as far as a model may see them.
 //!
-//! Knows no tool and no path. Whoever implements [`World`] records every answer, so that the same request is answered from the record while the record still holds.
+//! Knows no tool and no path. Whoever implements [`World`] records every answer, so that the same request is answered from the
+//! record while the record still holds.
 
 use std::ffi::OsString;
 use std::io;
@@ -89,7 +90,8 @@ pub trait World {
     /// Keeps a value for later requests, also of other processes; it must be right by its key alone.
     fn remember(&self, key: &str, value: &[u8]);
 
-    /// Tells what the look-ups that follow are for, in no words where they are not for a file's own sake. For who explains a verdict; nothing rests on it, and most worlds do not listen.
+    /// Tells what the look-ups that follow are for, in no words where they are not for a file's own sake. For who explains a verdict;
+    /// nothing rests on it, and most worlds do not listen.
     fn purpose(&self, purpose: &dyn Fn() -> String) {
         let _ = purpose;
     }

@@ -109,9 +109,10 @@ pub(crate) struct Evidence {
 pub(crate) const SETTLED_NS: i128 = 3_000_000_000;
 
 impl Evidence {
-    /// Gathers look-ups, and names that directories lacked, each as it was looked for. `begun` is the time before the first of them, in nanoseconds since 1970. What is written is
-    /// not looked at for its content: an output that is not also read may be there or not. `times`: modification times
-    /// count too. `known`: what directories were before the look-ups, as far as that is known.
+    /// Gathers look-ups, and names that directories lacked, each as it was looked for. `begun` is the time before the first of
+    /// them, in nanoseconds since 1970. What is written is not looked at for its content: an output that is not also read may be
+    /// there or not. `times`: modification times count too. `known`: what directories were before the look-ups, as far as that is
+    /// known.
     pub fn gather<'a>(
         items: impl Iterator<Item = Item>,
         lacked: impl Iterator<Item = (&'a Path, &'a [Lacked])>,

@@ -200,10 +200,8 @@ pub(crate) fn add(
     let mut pending = compiled.assembler;
     // What a user's own assembler source makes may be meant for a plugin.
     let own = args.inputs.iter().any(|input| !builder.is_made(input));
-    if own {
-        // It may be the compiler's source, too, and is read otherwise here.
-        builder.directives.clear();
-    }
+    // It may be the compiler's source, too.
+    builder.read_by_others |= own;
     for input in &args.inputs {
         builder.input(input)?;
         if !builder.is_made(input) {

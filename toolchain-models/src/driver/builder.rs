@@ -34,6 +34,8 @@ pub(crate) struct Builder<'a> {
     pub(crate) unsure: Vec<&'static str>,
     /// Of each source that is read, what of it counts; none where all of it does.
     pub(crate) directives: Vec<Option<Directives>>,
+    /// Who reads a source besides the preprocessor reads all of it.
+    pub(crate) read_by_others: bool,
     depfiles: Vec<(usize, Vec<u8>)>,
     inputs: Inputs,
     outputs: Vec<OutputSpec>,
@@ -56,6 +58,7 @@ impl<'a> Builder<'a> {
             piped,
             unsure,
             directives: Vec::new(),
+            read_by_others: false,
             depfiles,
             inputs,
             outputs,
@@ -226,7 +229,7 @@ impl<'a> Builder<'a> {
         }
         let digest = ValueName::of(&described);
         let directives = match self.directives.as_mut_slice() {
-            [directives] if !self.timestamps => directives.take(),
+            [directives] if !self.timestamps && !self.read_by_others => directives.take(),
             _ => None,
         };
         Ok(Inference {

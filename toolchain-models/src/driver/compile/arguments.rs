@@ -10,12 +10,11 @@ use crate::driver::option::{self, Effect, Inventory};
 use crate::scan::Flavour;
 use crate::verdict::{Reason, ReasonKind};
 
-/// Options of cc1's whose value is the next argument, or may be joined.
+/// Options of cc1's whose value is the next argument, or may be joined; with [`SEARCH`] these are all.
 const VALUED: &[&str] = &[
     "--param",
     "-A",
     "-D",
-    "-I",
     "-MD",
     "-MF",
     "-MMD",
@@ -28,21 +27,12 @@ const VALUED: &[&str] = &[
     "-dumpbase",
     "-dumpbase-ext",
     "-dumpdir",
-    "-idirafter",
     "-imacros",
-    "-imultiarch",
-    "-imultilib",
     "-include",
-    "-iprefix",
-    "-iquote",
-    "-isysroot",
-    "-isystem",
-    "-iwithprefix",
-    "-iwithprefixbefore",
     "-o",
 ];
 
-/// Of these, what the search path depends on.
+/// Such options on which the search path depends.
 const SEARCH: &[&str] = &[
     "-I",
     "-idirafter",
