@@ -18,7 +18,7 @@ const YOUNG_NS: i128 = 120_000_000_000;
 /// cannot be read is found out by who needs it.
 pub(crate) fn read_ahead(contents: &Contents, mut files: Vec<(PathBuf, Stat)>, begun: i128) {
     files.retain(|(_, stat)| {
-        stat.size >= LARGE && begun - stat.mtime_ns.max(stat.ctime_ns) > YOUNG_NS && !contents.knows(stat)
+        stat.size >= LARGE && begun - stat.mtime_ns.max(stat.ctime_ns) > YOUNG_NS && contents.known(stat).is_none()
     });
     if files.len() < 2 {
         return;

@@ -72,18 +72,18 @@ impl Contents {
 
     /// The value of a file in this state, if that is known or can be read; for comparing only.
     pub fn current(&self, path: &Path, stat: &Stat) -> Option<ValueName> {
-        self.digests.get(&identity(stat)).or_else(|| Some(self.digests.ingest(&self.store, path).ok()?.name))
+        self.known(stat).or_else(|| Some(self.digests.ingest(&self.store, path).ok()?.name))
     }
 
-    /// Whether the value of a file in this state is known.
-    pub fn knows(&self, stat: &Stat) -> bool {
-        self.digests.get(&identity(stat)).is_some()
+    /// The value of a file in this state, if that is known.
+    pub fn known(&self, stat: &Stat) -> Option<ValueName> {
+        self.digests.get(&identity(stat))
     }
 
     /// The value of a file in this state; its bytes are in the store afterwards. A file that is in another state by
     /// now is refused: what the model saw of it says nothing of these bytes.
     pub fn value(&self, path: &Path, stat: &Stat) -> Result<ValueName, SessionError> {
-        if let Some(name) = self.digests.get(&identity(stat))
+        if let Some(name) = self.known(stat)
             && self.holds(&name)?
         {
             return Ok(name);

@@ -8,7 +8,7 @@ mod seen;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
@@ -82,6 +82,20 @@ enum Known {
     There(Stat),
     /// It cannot be looked at.
     Unclear,
+}
+
+impl Dir {
+    /// Whether its names, or that it is none, prove that there is no such name; then that was asked. `plain`: as in [`Lacked`].
+    fn lacks(&mut self, name: &OsStr, look: Look, plain: bool) -> bool {
+        match &self.known {
+            Known::Absent => true,
+            Known::Names(names, _) if names.lack(name) => {
+                self.lacked.push(Lacked { name: name.to_owned(), look, plain });
+                true
+            }
+            Known::Names(..) | Known::There(_) | Known::Unclear => false,
+        }
+    }
 }
 
 /// Of longer paths nothing is concluded from the directories above, one by one.
@@ -260,7 +274,7 @@ impl<'a> LiveWorld<'a> {
             self.links.borrow_mut().insert(path.as_os_str().to_owned(), std::fs::read_link(path)?);
         }
         self.seen.borrow_mut().insert(path, seeing);
-        Ok(if how == Look::Own { seeing.own } else { seeing.followed }.flatten())
+        Ok(seeing.get(how).flatten())
     }
 
     /// What stands at a path, or where links lead to from there; of a link that leads to nothing the link itself, too.
@@ -293,21 +307,14 @@ impl<'a> LiveWorld<'a> {
         if path.as_os_str().len() > LONG {
             return false;
         }
-        if !self.dirs.borrow().contains_key(dir.as_os_str()) {
-            let known = self.look_at_dir(dir, listings);
-            self.dirs.borrow_mut().insert(dir.as_os_str().to_owned(), Dir { known, lacked: Vec::new() });
+        let plain = dir.as_os_str().len() + 1 + name.len() == path.as_os_str().len();
+        if let Some(dir) = self.dirs.borrow_mut().get_mut(dir.as_os_str()) {
+            return dir.lacks(name, how, plain);
         }
-        let mut dirs = self.dirs.borrow_mut();
-        let Some(Dir { known, lacked }) = dirs.get_mut(dir.as_os_str()) else { return false };
-        match known {
-            Known::Absent => true,
-            Known::Names(names, _) if names.lack(name) => {
-                let plain = dir.as_os_str().len() + 1 + name.len() == path.as_os_str().len();
-                lacked.push(Lacked { name: name.to_owned(), look: how, plain });
-                true
-            }
-            Known::Names(..) | Known::There(_) | Known::Unclear => false,
-        }
+        let mut entry = Dir { known: self.look_at_dir(dir, listings), lacked: Vec::new() };
+        let lacks = entry.lacks(name, how, plain);
+        self.dirs.borrow_mut().insert(dir.as_os_str().to_owned(), entry);
+        lacks
     }
 
     /// What is known of a directory, without a listing made for it.
@@ -443,6 +450,16 @@ impl World for LiveWorld<'_> {
 mod tests {
     use super::*;
 
+    /// A world an hour from now: the times of directories are believed.
+    fn later<'a>(recall: &'a Recall, listings: &'a Listings) -> LiveWorld<'a> {
+        let world = LiveWorld::new(recall, &[], None).with_listings(listings);
+        LiveWorld { begun: world.begun + 3_600_000_000_000, ..world }
+    }
+
+    fn read(path: &Path, _: &Stat) -> Option<ValueName> {
+        Some(ValueName::of(&std::fs::read(path).ok()?))
+    }
+
     #[test]
     fn standard_streams_are_no_files_whatever_they_are_here() {
         let recall = Recall::new(Path::new("/nonexistent"));
@@ -460,16 +477,11 @@ mod tests {
         let dir = gg_testkit::temp_dir();
         let recall = Recall::new(Path::new("/nonexistent"));
         let listings = Listings::default();
-        // Its times are believed an hour later.
-        let world = || {
-            let world = LiveWorld::new(&recall, &[], None).with_listings(&listings);
-            LiveWorld { begun: world.begun + 3_600_000_000_000, ..world }
-        };
-        let first = world();
+        let first = later(&recall, &listings);
         for number in 0..40 {
             assert_eq!(first.stat(&dir.path().join(format!("{number}.h"))).unwrap(), None);
         }
-        let second = world();
+        let second = later(&recall, &listings);
         for absent in ["no.h", "bits/no.h", "bits/more/no.h"] {
             assert_eq!(second.stat(&dir.path().join(absent)).unwrap(), None, "{absent}");
         }
@@ -478,22 +490,11 @@ mod tests {
         };
         assert_eq!((listed(&first), listed(&second)), (Some(false), Some(true)));
         let evidence = second.evidence(&HashSet::new(), false);
-        let read = |path: &Path, _: &Stat| Some(ValueName::of(&std::fs::read(path).unwrap()));
         assert!(evidence.holds(&read));
         std::fs::create_dir(dir.path().join("bits")).unwrap();
         std::fs::write(dir.path().join("bits/no.h"), "").unwrap();
         assert!(!evidence.holds(&read), "what was not looked for by itself is evidence, too");
-        assert!(world().stat(&dir.path().join("bits/no.h")).unwrap().is_some());
-    }
-
-    /// A world whose directories' times are believed.
-    fn later<'a>(recall: &'a Recall, listings: &'a Listings) -> LiveWorld<'a> {
-        let world = LiveWorld::new(recall, &[], None).with_listings(listings);
-        LiveWorld { begun: world.begun + 3_600_000_000_000, ..world }
-    }
-
-    fn read(path: &Path, _: &Stat) -> Option<ValueName> {
-        Some(ValueName::of(&std::fs::read(path).ok()?))
+        assert!(later(&recall, &listings).stat(&dir.path().join("bits/no.h")).unwrap().is_some());
     }
 
     #[test]
@@ -583,7 +584,6 @@ mod tests {
         world.lstat(&file).unwrap();
         world.depends_on(&file, ValueName::of(b"x"));
         let evidence = world.evidence(&HashSet::new(), false);
-        let read = |path: &Path, _: &Stat| Some(ValueName::of(&std::fs::read(path).unwrap()));
         std::fs::remove_file(&file).unwrap();
         std::fs::write(&file, "x").unwrap();
         assert!(evidence.holds(&read), "a fresh checkout has the same bytes");

@@ -27,23 +27,12 @@ pub(crate) struct BuiltIn {
 pub(crate) fn built_in(exe: &Path, emulation: Option<&OsStr>, world: &dyn World) -> Result<BuiltIn, Reason> {
     let key = format!("ld built in 1\0{}\0{emulation:?}", key_of(exe));
     derive(world, &key, |world| {
-        let io = |error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display()));
-        world.stat(exe).map_err(io)?;
-        let mut argv = vec![exe.as_os_str().to_owned()];
-        if let Some(emulation) = emulation {
-            argv.extend([OsString::from("-m"), emulation.to_owned()]);
-        }
-        let ask = |question: &str| -> Result<RunOutput, Reason> {
-            let argv: Vec<OsString> = argv.iter().cloned().chain([question.into()]).collect();
-            let answer = world.run(exe, &argv, &[("LC_ALL".into(), "C".into())], Path::new("/")).map_err(io)?;
-            if answer.status == Some(0) {
-                Ok(answer)
-            } else {
-                Err(Reason::new(ReasonKind::Plan, format!("{} {question}", exe.display())))
-            }
+        let told = |question: &str| -> Result<Vec<u8>, Reason> {
+            let answer = ask(exe, emulation, &[question], world)?;
+            if answer.status == Some(0) { Ok(answer.stdout) } else { Err(silent(exe, question)) }
         };
         // The words before the script are prose.
-        let verbose = ask("--verbose")?.stdout;
+        let verbose = told("--verbose")?;
         let mut dirs = Vec::new();
         for line in verbose.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"SEARCH_DIR")) {
             dirs.extend(script::commands(line).into_iter().filter_map(|command| match command {
@@ -51,7 +40,7 @@ pub(crate) fn built_in(exe: &Path, emulation: Option<&OsStr>, world: &dyn World)
                 _ => None,
             }));
         }
-        let sysroot = ask("--print-sysroot")?.stdout;
+        let sysroot = told("--print-sysroot")?;
         Ok(BuiltIn { dirs, sysroot: PathBuf::from(OsStr::from_bytes(sysroot.trim_ascii())) })
     })
 }
@@ -61,14 +50,8 @@ pub(crate) fn tried(exe: &Path, emulation: Option<&OsStr>, world: &dyn World) ->
     const NOTHING: &str = "gg-asks-where-this-is-looked-for";
     let key = format!("ld tries 1\0{}\0{emulation:?}", key_of(exe));
     derive(world, &key, |world| {
-        let io = |error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display()));
-        world.stat(exe).map_err(io)?;
-        let mut argv = vec![exe.as_os_str().to_owned()];
-        if let Some(emulation) = emulation {
-            argv.extend([OsString::from("-m"), emulation.to_owned()]);
-        }
-        argv.extend([format!("-l{NOTHING}"), "--verbose".into(), "-o".into(), "/dev/null".into()].map(OsString::from));
-        let said = world.run(exe, &argv, &[("LC_ALL".into(), "C".into())], Path::new("/")).map_err(io)?.stderr;
+        let wanted = format!("-l{NOTHING}");
+        let said = ask(exe, emulation, &[&wanted, "--verbose", "-o", "/dev/null"], world)?.stderr;
         let file = format!("/lib{NOTHING}.so failed");
         let tried = said.split(|byte| *byte == b'\n').filter_map(|line| {
             let dir = line.strip_suffix(file.as_bytes())?;
@@ -76,11 +59,22 @@ pub(crate) fn tried(exe: &Path, emulation: Option<&OsStr>, world: &dyn World) ->
             Some(PathBuf::from(OsStr::from_bytes(&dir[start..])))
         });
         let dirs: Vec<PathBuf> = tried.collect();
-        if dirs.is_empty() {
-            return Err(Reason::new(ReasonKind::Plan, format!("{} --verbose", exe.display())));
-        }
-        Ok(BuiltIn { dirs, sysroot: PathBuf::new() })
+        if dirs.is_empty() { Err(silent(exe, "--verbose")) } else { Ok(BuiltIn { dirs, sysroot: PathBuf::new() }) }
     })
+}
+
+/// What the linker says to these arguments.
+fn ask(exe: &Path, emulation: Option<&OsStr>, args: &[&str], world: &dyn World) -> Result<RunOutput, Reason> {
+    let io = |error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display()));
+    world.stat(exe).map_err(io)?;
+    let target = emulation.map(|emulation| ["-m".as_ref(), emulation]);
+    let words = [exe.as_os_str()].into_iter().chain(target.into_iter().flatten()).chain(args.iter().map(OsStr::new));
+    let argv: Vec<OsString> = words.map(OsStr::to_owned).collect();
+    world.run(exe, &argv, &[("LC_ALL".into(), "C".into())], Path::new("/")).map_err(io)
+}
+
+fn silent(exe: &Path, question: &str) -> Reason {
+    Reason::new(ReasonKind::Plan, format!("{} {question}", exe.display()))
 }
 
 /// The machine of a target's objects, for the common targets.

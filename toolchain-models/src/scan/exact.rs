@@ -186,6 +186,8 @@ pub(crate) struct Call<'a> {
     pub(crate) missing: Missing,
     /// Whether the precompiled form of a header is taken: the preprocessor alone takes none.
     pub(crate) precompiled: bool,
+    /// Whether it is asked what in the source all rests on.
+    pub(crate) directives: bool,
 }
 
 /// What a scan found.

@@ -72,19 +72,21 @@ impl Session {
         let Some(stat) = look(path, Look::Own).ok().flatten().filter(|stat| stat.kind == FileKind::File) else {
             return Text::Other;
         };
-        if self.contents.current(path, &stat).is_some_and(|value| *value.digest() == source.content) {
+        let is_same = |value: &ValueName| *value.digest() == source.content;
+        if self.contents.known(&stat).as_ref().is_some_and(is_same) {
+            return Text::Same;
+        }
+        let Ok(bytes) = std::fs::read(path) else { return Text::Other };
+        let value = ValueName::of(&bytes);
+        if is_same(&value) {
             return Text::Same;
         }
         // A source that somebody is still to make has no bytes.
-        if self.issued.any() {
+        if self.issued.any() || !self.models.has_directives(&source.directives, &bytes) {
             return Text::Other;
         }
-        match (std::fs::read(path), self.contents.value(path, &stat)) {
-            (Ok(bytes), Ok(value))
-                if value == ValueName::of(&bytes) && self.models.has_directives(&source.directives, &bytes) =>
-            {
-                Text::Edited(Edit { stat, value })
-            }
+        match self.contents.value(path, &stat) {
+            Ok(kept) if kept == value => Text::Edited(Edit { stat, value }),
             _ => Text::Other,
         }
     }

@@ -16,29 +16,28 @@ pub(super) struct Seen {
     by_path: FxHashMap<Rc<OsStr>, usize>,
 }
 
-/// What was seen of a path by one look.
+/// What was seen of a path: of itself, and of where links lead to from there.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Seeing {
     pub own: Option<Option<Stat>>,
     pub followed: Option<Option<Stat>>,
 }
 
-/// What stands at a path: itself, and where links lead to from there.
 struct Answer {
     path: Rc<OsStr>,
-    own: Option<Option<Stat>>,
-    followed: Option<Option<Stat>>,
+    seeing: Seeing,
 }
 
-impl Answer {
-    fn get(&self, how: Look) -> Option<Option<Stat>> {
+impl Seeing {
+    /// The answer to one of both looks, if that was asked.
+    pub fn get(&self, how: Look) -> Option<Option<Stat>> {
         if how == Look::Own { self.own } else { self.followed }
     }
 }
 
 impl Seen {
     pub fn get(&self, path: &Path, how: Look) -> Option<Option<Stat>> {
-        self.answers[*self.by_path.get(path.as_os_str())?].get(how)
+        self.answers[*self.by_path.get(path.as_os_str())?].seeing.get(how)
     }
 
     /// Whether a link was seen at a path.
@@ -53,11 +52,11 @@ impl Seen {
             None => {
                 let path: Rc<OsStr> = path.as_os_str().into();
                 self.by_path.insert(Rc::clone(&path), self.answers.len());
-                self.answers.push(Answer { path, own: None, followed: None });
+                self.answers.push(Answer { path, seeing: Seeing::default() });
                 self.answers.len() - 1
             }
         };
-        let known = &mut self.answers[number];
+        let known = &mut self.answers[number].seeing;
         known.own = known.own.or(answer.own);
         known.followed = known.followed.or(answer.followed);
     }
@@ -66,9 +65,9 @@ impl Seen {
     pub fn all(&self) -> impl Iterator<Item = (&Path, Look, Option<Stat>)> {
         let looks = [Look::Followed, Look::Own];
         self.answers.iter().flat_map(move |answer| {
-            let plain = matches!(answer.own, Some(Some(Stat { kind: FileKind::File | FileKind::Dir, .. })));
+            let plain = matches!(answer.seeing.own, Some(Some(Stat { kind: FileKind::File | FileKind::Dir, .. })));
             let looks = looks.into_iter().filter(move |how| *how == Look::Own || !plain);
-            looks.filter_map(move |how| Some((Path::new(&*answer.path), how, answer.get(how)?)))
+            looks.filter_map(move |how| Some((Path::new(&*answer.path), how, answer.seeing.get(how)?)))
         })
     }
 

@@ -163,6 +163,7 @@ fn scan(builder: &Builder<'_>, unit: &Unit<'_>) -> Result<(Exact, Dialect), Stop
         canonical: !how.as_found,
         maps_prefixes: how.maps_prefixes,
         precompiled: args.takes_precompiled(),
+        directives: !builder.read_by_others,
         missing: Missing { users_only: how.users_only, listed: how.missing_listed, needed: !args.dependencies_only },
     };
     let asked = RefCell::new(std::collections::BTreeMap::new());

@@ -158,7 +158,7 @@ impl<'a> Run<'a> {
         let once = self.files.all.iter().any(|file| file.once && file.is_same(&self.files.all[MAIN]));
         // What an assembler's source says outside of directives counts, too.
         let whole = self.counts_lines || self.compares || once || self.exact.times || self.dialect.assembly;
-        if !whole {
+        if self.call.directives && !whole {
             self.exact.directives = Some(outline.digest(self.symbols));
         }
         for file in &self.files.all {
