@@ -137,7 +137,7 @@ impl<'a> Call<'a> {
             if self.kind(&path)? != Some(FileKind::File) {
                 continue;
             }
-            let text = self.world.read(&path).map_err(|error| io(&path, &error))?;
+            let text = self.world.read(&path).map_err(|error| Reason::io(&path, &error))?;
             if text.contains(&b'@') {
                 return Err(Reason::new(
                     ReasonKind::Footprint,
@@ -153,7 +153,7 @@ impl<'a> Call<'a> {
     }
 
     fn kind(&self, path: &Path) -> Result<Option<FileKind>, Reason> {
-        Ok(self.world.stat(path).map_err(|error| io(path, &error))?.map(|stat| stat.kind))
+        Ok(self.world.stat(path).map_err(|error| Reason::io(path, &error))?.map(|stat| stat.kind))
     }
 
     /// A word that is not a file's name.
@@ -206,7 +206,7 @@ impl<'a> Call<'a> {
     }
 
     fn promised(&self, path: &Path) -> Result<Option<Holds>, Reason> {
-        self.world.promised(path).map_err(|error| io(path, &error))
+        self.world.promised(path).map_err(|error| Reason::io(path, &error))
     }
 
     fn tag(&self) -> String {
@@ -288,8 +288,4 @@ impl<'a> Call<'a> {
             directives: None,
         })
     }
-}
-
-fn io(path: &Path, error: &std::io::Error) -> Reason {
-    Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()))
 }

@@ -29,10 +29,6 @@ pub(crate) fn with_library_path(
     Ok(paths.into_iter().map(Input::File).collect())
 }
 
-fn io(path: &Path, error: &std::io::Error) -> Reason {
-    Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()))
-}
-
 struct Search<'a> {
     world: &'a dyn World,
     library_path: Vec<PathBuf>,
@@ -43,12 +39,12 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn new(world: &'a dyn World, library_path: Option<&OsStr>) -> Result<Self, Reason> {
         let preload = Path::new("/etc/ld.so.preload");
-        if world.stat(preload).map_err(|error| io(preload, &error))?.is_some_and(|stat| stat.size > 0) {
+        if world.stat(preload).map_err(|error| Reason::io(preload, &error))?.is_some_and(|stat| stat.size > 0) {
             return Err(Reason::new(ReasonKind::Environment, "/etc/ld.so.preload"));
         }
         let cache_path = Path::new(LOADER_CACHE);
-        let cache = match world.stat(cache_path).map_err(|error| io(cache_path, &error))? {
-            Some(_) => parse_cache(&world.read(cache_path).map_err(|error| io(cache_path, &error))?),
+        let cache = match world.stat(cache_path).map_err(|error| Reason::io(cache_path, &error))? {
+            Some(_) => parse_cache(&world.read(cache_path).map_err(|error| Reason::io(cache_path, &error))?),
             None => HashMap::new(),
         };
         let library_path = library_path.unwrap_or_default().as_bytes();
@@ -139,7 +135,7 @@ impl<'a> Search<'a> {
     }
 
     fn usable(&self, path: &Path, class: (bool, u16)) -> Result<Option<(PathBuf, Object)>, Reason> {
-        let stat = self.world.stat(path).map_err(|error| io(path, &error))?;
+        let stat = self.world.stat(path).map_err(|error| Reason::io(path, &error))?;
         if stat.is_none_or(|stat| stat.kind != FileKind::File) {
             return Ok(None);
         }
@@ -148,7 +144,7 @@ impl<'a> Search<'a> {
     }
 
     fn same_file(&self, a: &Path, b: &Path) -> Result<bool, Reason> {
-        let stat = |path: &Path| self.world.stat(path).map_err(|error| io(path, &error));
+        let stat = |path: &Path| self.world.stat(path).map_err(|error| Reason::io(path, &error));
         Ok(stat(a)?.map(|stat| (stat.dev, stat.ino)) == stat(b)?.map(|stat| (stat.dev, stat.ino)))
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
         world.purpose(&|| format!("{}, which the driver reads", file.display()));
         let path = req.cwd.join(file);
         // The driver has read them, too.
-        world.read(&path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
+        world.read(&path).map_err(|error| Reason::io(&path, &error))?;
     }
     let is = |name: &'static str| {
         move |command: &&plan::Command| command.argv.first().is_some_and(|exe| base_name(exe) == name.as_bytes())
@@ -120,7 +120,7 @@ pub(crate) fn infer_step(req: &Request, world: &dyn World, headers: &Headers) ->
 }
 
 fn look(world: &dyn World, path: &Path) -> Result<Option<FileKind>, Reason> {
-    let stat = world.stat(path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
+    let stat = world.stat(path).map_err(|error| Reason::io(path, &error))?;
     Ok(stat.map(|stat| stat.kind))
 }
 

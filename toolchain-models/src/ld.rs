@@ -216,7 +216,7 @@ impl<'a> Call<'a> {
             self.named_map = true;
         } else {
             let path = self.cwd.join(value);
-            let stat = self.world.stat(&path).map_err(|error| io(&path, &error))?;
+            let stat = self.world.stat_output(&path).map_err(|error| Reason::io(&path, &error))?;
             if stat.is_some_and(|stat| stat.kind == FileKind::Dir) {
                 let base = output.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
                 name = Path::new(value).join(OsStr::from_bytes(base)).into_os_string();
@@ -282,16 +282,13 @@ impl<'a> Call<'a> {
                 Ok(())
             }
             Ok(_) => Err(Reason::new(ReasonKind::Input, format!("{} not found", path.display()))),
-            Err(error) => Err(Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()))),
+            Err(error) => Err(Reason::io(&path, &error)),
         }
     }
 
     fn just_symbols(&mut self, name: &OsStr, state: State) -> Result<(), Reason> {
         let path = self.cwd.join(name);
-        let stat = self
-            .world
-            .stat(&path)
-            .map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
+        let stat = self.world.stat(&path).map_err(|error| Reason::io(&path, &error))?;
         if stat.is_some_and(|stat| stat.kind == FileKind::Dir) {
             self.run_paths.run.extend(RunPaths::split(name));
             self.dirs.insert(path);
@@ -356,10 +353,6 @@ pub(crate) fn holds_lto(bytes: &[u8]) -> bool {
 fn is_elf(emulation: &OsStr) -> bool {
     let name = emulation.as_bytes();
     [&b"elf"[..], b"aarch64", b"armelf"].iter().any(|begin| name.starts_with(begin))
-}
-
-fn io(path: &Path, error: &std::io::Error) -> Reason {
-    Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -57,6 +57,14 @@ impl World for Remembering<'_> {
         self.inner.stat(path)
     }
 
+    fn lstat_output(&self, path: &Path) -> io::Result<Option<Stat>> {
+        self.inner.lstat_output(path)
+    }
+
+    fn stat_output(&self, path: &Path) -> io::Result<Option<Stat>> {
+        self.inner.stat_output(path)
+    }
+
     fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
         self.inner.read_link(path)
     }

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use gg_thunk::{Step, Writes};
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,11 @@ impl Reason {
     /// A reason with its detail.
     pub fn new(kind: ReasonKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into() }
+    }
+
+    /// A file that cannot be looked at, and why.
+    pub(crate) fn io(path: &Path, error: &io::Error) -> Self {
+        Self::new(ReasonKind::Io, format!("{}: {error}", path.display()))
     }
 }
 

@@ -61,6 +61,17 @@ pub trait World {
     /// The state of the file that symbolic links lead to; `None` where there is none.
     fn stat(&self, path: &Path) -> io::Result<Option<Stat>>;
 
+    /// [`World::lstat`] of a path that is to be written: who records the answers need not hold this one against what the command
+    /// leaves there. Not for a path that is searched for, too: that is asked by itself.
+    fn lstat_output(&self, path: &Path) -> io::Result<Option<Stat>> {
+        self.lstat(path)
+    }
+
+    /// [`World::stat`] of a path that is to be written, as [`World::lstat_output`] is of the file itself.
+    fn stat_output(&self, path: &Path) -> io::Result<Option<Stat>> {
+        self.stat(path)
+    }
+
     /// The text of a symbolic link.
     fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
 
@@ -108,21 +119,17 @@ pub(crate) fn real_path(path: &Path, world: &dyn World) -> Result<PathBuf, Reaso
             continue;
         }
         let next = real.join(&part);
-        let stat = world.lstat(&next).map_err(|error| io(&next, &error))?;
+        let stat = world.lstat(&next).map_err(|error| Reason::io(&next, &error))?;
         if stat.is_some_and(|stat| stat.kind == FileKind::Symlink) {
             links += 1;
             if links > 40 {
                 return Err(Reason::new(ReasonKind::Input, format!("{}: too many symbolic links", path.display())));
             }
-            let target = world.read_link(&next).map_err(|error| io(&next, &error))?;
+            let target = world.read_link(&next).map_err(|error| Reason::io(&next, &error))?;
             pending.extend(target.components().rev().map(|part| part.as_os_str().to_owned()));
         } else {
             real = next;
         }
     }
     Ok(real)
-}
-
-fn io(path: &Path, error: &io::Error) -> Reason {
-    Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()))
 }

@@ -239,6 +239,24 @@ fn links_and_dots() {
     bench.agrees("gcc -I./real/../inc -MD -c a.c");
 }
 
+/// The compiler warns of it in every compilation, and the assembler stops at it.
+#[test]
+fn files_for_directories_and_directories_for_files() {
+    let bench = Bench::new(&[("a.c", "int a;\n"), ("file", ""), ("one/b", ""), ("a.s", ".incbin \"b\"\n")]);
+    for option in ["-I", "-isystem ", "-iquote ", "-idirafter "] {
+        for command in [format!("gcc {option}file -c a.c"), format!("gcc {option}file -Werror -c a.c")] {
+            assert_eq!(bench.reason(&command), "input", "{command}");
+            assert!(String::from_utf8_lossy(&bench.native(&command).stderr).contains("not a directory"), "{command}");
+        }
+        bench.agrees(&format!("gcc {option}nothing -c a.c"));
+    }
+    std::fs::create_dir_all(bench.cwd.join("two/b")).expect("make directories");
+    bench.agrees("as -I one -I two a.s -o a.o");
+    assert_eq!(bench.reason("as -I two -I one a.s -o a.o"), "input");
+    assert_ne!(bench.native("as -I two -I one a.s -o a.o").status, Some(0));
+    assert_eq!(bench.with("CPATH", "file").reason("gcc -c a.c"), "input");
+}
+
 #[test]
 fn files_in_inline_assembly() {
     let bench = Bench::new(&[

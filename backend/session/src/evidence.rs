@@ -1,11 +1,11 @@
 //! The record of what a model was told of the file system, and whether it still holds.
 //!
 //! A call that comes again gives the same thunk if every look-up its model made would be answered as it
-//! was. Directories are held by kind only (models do not list them), outputs by kind only (models ask
-//! whether something other than a file is in the way), files by their state, or by their content where
-//! the content was taken.
+//! was. Directories are held by kind, or by their names where they were listed; what is only to be written
+//! by kind (models ask whether something other than a file is in the way); files by their state, or by their
+//! content where the content was taken.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -14,9 +14,11 @@ use std::path::{Path, PathBuf};
 
 use gg_models::{FileKind, Stat};
 use gg_thunk::{Bytes, NameHasher, ValueName};
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::by_path::{ByPath, split};
+use crate::sys;
 
 /// How a path was looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -82,7 +84,7 @@ pub(crate) struct Item {
 struct Absent {
     dir: Bytes,
     /// The directory's state: while it is the same, so are its names. None if it was changed so shortly before the
-    /// look-ups that a later change could leave the same times.
+    /// look-ups that a later change could leave the same times, or if its file system may not change them.
     state: Option<State>,
     names: Vec<Bytes>,
 }
@@ -91,8 +93,8 @@ struct Absent {
 pub(crate) struct Lacked {
     pub name: OsString,
     pub look: Look,
-    /// The path was spelled as that of an output would be: the directory, a slash, the name. Others are searches'.
-    pub plain: bool,
+    /// It was looked for by somebody who is to write there.
+    pub written: bool,
 }
 
 /// All look-ups of one inference, each once.
@@ -110,13 +112,11 @@ pub(crate) const SETTLED_NS: i128 = 3_000_000_000;
 
 impl Evidence {
     /// Gathers look-ups, and names that directories lacked, each as it was looked for. `begun` is the time before the first of
-    /// them, in nanoseconds since 1970. What is written is not looked at for its content: an output that is not also read may be
-    /// there or not. `times`: modification times count too. `known`: what directories were before the look-ups, as far as that is
-    /// known.
+    /// them, in nanoseconds since 1970. `times`: modification times count too. `known`: what directories were before the look-ups,
+    /// as far as that is known.
     pub fn gather<'a>(
         items: impl Iterator<Item = Item>,
         lacked: impl Iterator<Item = (&'a Path, &'a [Lacked])>,
-        outputs: &HashSet<PathBuf>,
         begun: i128,
         times: bool,
         known: &dyn Fn(&Path) -> Option<There>,
@@ -125,14 +125,9 @@ impl Evidence {
         let mut dirs: ByPath<Vec<Bytes>> = ByPath::default();
         let mut there: ByPath<There> = ByPath::default();
         let mut nowhere: BTreeSet<Bytes> = BTreeSet::new();
-        for mut item in items {
+        for item in items {
             let path = Path::new(OsStr::from_bytes(&item.path));
-            let output = outputs.iter().any(|output| output.as_os_str() == path.as_os_str());
             match item.found {
-                Found::Absent | Found::File { content: None, .. } if output => {
-                    item.found = Found::AnyFileOrNone;
-                    kept.push(item);
-                }
                 Found::Absent => match first_absent(path, &mut there, known) {
                     Lack::Name(dir, name) => {
                         let name = name.as_bytes().to_vec();
@@ -148,14 +143,9 @@ impl Evidence {
         }
         let nowhere = nowhere.into_iter().map(|path| Item { path, look: Look::Followed, found: Found::Nowhere });
         kept.extend(nowhere);
-        let written: Vec<(&Path, &OsStr)> = outputs.iter().filter_map(|output| split(output)).collect();
         for (dir, lacked) in lacked {
-            let is_output = |lacked: &&Lacked| {
-                let is = |(above, name): &(&Path, &OsStr)| *name == lacked.name && above.as_os_str() == dir.as_os_str();
-                lacked.plain && written.iter().any(is)
-            };
-            let (outputs, others): (Vec<&Lacked>, Vec<&Lacked>) = lacked.iter().partition(is_output);
-            for Lacked { name, look, .. } in outputs {
+            let (written, others): (Vec<&Lacked>, Vec<&Lacked>) = lacked.iter().partition(|lacked| lacked.written);
+            for Lacked { name, look, .. } in written {
                 let path = dir.join(name).into_os_string().into_vec();
                 kept.push(Item { path, look: *look, found: Found::AnyFileOrNone });
             }
@@ -166,6 +156,7 @@ impl Evidence {
         }
         let mut dirs: Vec<(OsString, Vec<Bytes>)> = dirs.into_iter().collect();
         dirs.sort_unstable();
+        let mut timed: FxHashMap<u64, bool> = FxHashMap::default();
         let absent = dirs.into_iter().map(|(dir, mut names)| {
             names.sort_unstable();
             names.dedup();
@@ -175,7 +166,9 @@ impl Evidence {
                 _ => look(Path::new(&dir), Look::Followed).ok().flatten(),
             };
             let settled = |stat: &Stat| begun - stat.mtime_ns.max(stat.ctime_ns) > SETTLED_NS;
-            let state = stat.filter(settled).map(|stat| State::of(&stat));
+            let mut is_timed =
+                |stat: &Stat| *timed.entry(stat.dev).or_insert_with(|| sys::names_are_timed(Path::new(&dir)));
+            let state = stat.filter(|stat| settled(stat) && is_timed(stat)).map(|stat| State::of(&stat));
             Absent { dir: dir.into_vec(), state, names }
         });
         let absent = absent.collect();
@@ -443,17 +436,13 @@ mod tests {
             item(&dir.join("gone.h"), Found::Absent),
             item(&dir.join("bits/deep/gone.h"), Found::Absent),
             item(&dir, Found::Dir),
-            item(&dir.join("a.o"), Found::Absent),
+            item(&dir.join("a.o"), Found::AnyFileOrNone),
         ];
-        let outputs = HashSet::from([dir.join("a.o")]);
         // The directory was made just now: only look-ups an hour from now may trust its times.
         let hour = i128::from(3600u32) * 1_000_000_000;
-        let evidence =
-            Evidence::gather(items.clone().into_iter(), std::iter::empty(), &outputs, stat.mtime_ns, false, &|_| None);
-        let timed =
-            Evidence::gather(items.clone().into_iter(), std::iter::empty(), &outputs, stat.mtime_ns, true, &|_| None);
-        let settled =
-            Evidence::gather(items.into_iter(), std::iter::empty(), &outputs, stat.mtime_ns + hour, false, &|_| None);
+        let evidence = Evidence::gather(items.clone().into_iter(), std::iter::empty(), stat.mtime_ns, false, &|_| None);
+        let timed = Evidence::gather(items.clone().into_iter(), std::iter::empty(), stat.mtime_ns, true, &|_| None);
+        let settled = Evidence::gather(items.into_iter(), std::iter::empty(), stat.mtime_ns + hour, false, &|_| None);
         assert_eq!(evidence.absent.len(), 1, "what is below an absent directory goes without saying");
         assert_eq!(evidence.absent[0].names, [b"bits".to_vec(), b"gone.h".to_vec()]);
         assert!(evidence.absent[0].state.is_none() && settled.absent[0].state.is_some());

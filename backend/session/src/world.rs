@@ -29,7 +29,7 @@ use crate::listings::{Listings, Names};
 use crate::placeholders::held_by;
 use crate::recall::Recall;
 use purposes::Purposes;
-use seen::{Seeing, Seen};
+use seen::{For, Looked, Seeing, Seen};
 
 pub use purposes::{Explained, LookedUp};
 
@@ -57,7 +57,7 @@ pub(crate) struct LiveWorld<'a> {
     dirs: RefCell<ByPath<Dir>>,
     links: RefCell<ByPath<PathBuf>>,
     contents: RefCell<ByPath<ValueName>>,
-    /// A file that had two contents within this request.
+    /// A file that had two contents within this request, or a directory that was there and then was not.
     torn: RefCell<Option<PathBuf>>,
     lists: RefCell<HashMap<PathBuf, Option<Vec<OsString>>>>,
     denied: RefCell<HashSet<(PathBuf, Look)>>,
@@ -85,12 +85,12 @@ enum Known {
 }
 
 impl Dir {
-    /// Whether its names, or that it is none, prove that there is no such name; then that was asked. `plain`: as in [`Lacked`].
-    fn lacks(&mut self, name: &OsStr, look: Look, plain: bool) -> bool {
+    /// Whether its names, or that it is none, prove that there is no such name; then that was asked.
+    fn lacks(&mut self, name: &OsStr, look: Look, whom: For) -> bool {
         match &self.known {
             Known::Absent => true,
             Known::Names(names, _) if names.lack(name) => {
-                self.lacked.push(Lacked { name: name.to_owned(), look, plain });
+                self.lacked.push(Lacked { name: name.to_owned(), look, written: whom == For::Writer });
                 true
             }
             Known::Names(..) | Known::There(_) | Known::Unclear => false,
@@ -185,14 +185,15 @@ impl<'a> LiveWorld<'a> {
         self.contents.borrow().get(path.as_os_str()).copied()
     }
 
-    /// A file whose bytes changed between two looks of this request: what was concluded from them belongs to neither.
+    /// A file whose bytes changed between two looks of this request, or a directory that vanished: what was concluded from them
+    /// belongs to neither.
     pub fn torn(&self) -> Option<PathBuf> {
         self.torn.borrow().clone()
     }
 
-    /// All that was asked, with its answers; what stands at the paths of outputs counts for its kind only. `times`: files'
+    /// All that was asked, with its answers; what stands where only somebody is to write counts for its kind only. `times`: files'
     /// modification times count too.
-    pub fn evidence(&self, outputs: &HashSet<PathBuf>, times: bool) -> Evidence {
+    pub fn evidence(&self, times: bool) -> Evidence {
         let (seen, links, contents) = (self.seen.borrow(), self.links.borrow(), self.contents.borrow());
         let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
         // A file has one content, however its path is spelled: `src/../deps/x.h` was taken as `deps/x.h`.
@@ -201,9 +202,10 @@ impl<'a> LiveWorld<'a> {
             Some((State::of(&stat), *content.digest()))
         };
         let taken: FxHashMap<State, [u8; 32]> = seen.there().filter_map(taken).collect();
-        let items = seen.all().map(|(path, look, stat)| {
+        let items = seen.all().map(|Looked { path, look, stat, only_written }| {
             let found = match stat {
                 None if look == Look::Followed && seen.is_link(path) => Found::Nowhere,
+                None if only_written => Found::AnyFileOrNone,
                 None => Found::Absent,
                 Some(stat) => match stat.kind {
                     FileKind::Dir => Found::Dir,
@@ -211,10 +213,9 @@ impl<'a> LiveWorld<'a> {
                     FileKind::Symlink => {
                         Found::Link(links.get(path.as_os_str()).map(|to| bytes(to)).unwrap_or_default())
                     }
-                    FileKind::File => Found::File {
-                        mode: stat.mode,
-                        state: State::of(&stat),
-                        content: taken.get(&State::of(&stat)).copied(),
+                    FileKind::File => match taken.get(&State::of(&stat)).copied() {
+                        None if only_written => Found::AnyFileOrNone,
+                        content => Found::File { mode: stat.mode, state: State::of(&stat), content },
                     },
                 },
             };
@@ -231,12 +232,12 @@ impl<'a> LiveWorld<'a> {
         let dirs = self.dirs.borrow();
         let known = |dir: &Path| match dirs.get(dir.as_os_str())?.known {
             Known::Names(_, stat) | Known::There(stat) => Some(There::Dir(stat)),
-            // It may be a file.
+            // A link that leads to nothing may stand there, or a file.
             Known::Absent | Known::Unclear => None,
         };
         let lacked = dirs.iter().filter(|(_, dir)| !dir.lacked.is_empty());
         let lacked = lacked.map(|(path, dir)| (Path::new(path), dir.lacked.as_slice()));
-        Evidence::gather(items.chain(lists).chain(denied), lacked, outputs, self.begun, times, &known)
+        Evidence::gather(items.chain(lists).chain(denied), lacked, self.begun, times, &known)
     }
 
     fn hides(&self, path: &Path) -> bool {
@@ -245,13 +246,17 @@ impl<'a> LiveWorld<'a> {
     }
 
     fn ask(&self, path: &Path, how: Look) -> io::Result<Option<Stat>> {
+        self.ask_for(path, how, For::Reader)
+    }
+
+    fn ask_for(&self, path: &Path, how: Look, whom: For) -> io::Result<Option<Stat>> {
         if let Some(purposes) = &self.purposes {
             purposes.borrow_mut().looked(path, how);
         }
-        if let Some(answer) = self.seen.borrow().get(path, how) {
+        if let Some(answer) = self.seen.borrow_mut().answer(path, how, whom) {
             return Ok(answer);
         }
-        if self.is_surely_absent(path, how) {
+        if self.is_surely_absent(path, how, whom) {
             return Ok(None);
         }
         let mut seeing = match self.look(path, how) {
@@ -273,7 +278,7 @@ impl<'a> LiveWorld<'a> {
         if matches!(seeing.own, Some(Some(Stat { kind: FileKind::Symlink, .. }))) {
             self.links.borrow_mut().insert(path.as_os_str().to_owned(), std::fs::read_link(path)?);
         }
-        self.seen.borrow_mut().insert(path, seeing);
+        self.seen.borrow_mut().insert(path, seeing, whom);
         Ok(seeing.get(how).flatten())
     }
 
@@ -301,25 +306,24 @@ impl<'a> LiveWorld<'a> {
     }
 
     /// Whether the names of the directory, or of one above, prove that nothing is there; then that was asked of them.
-    fn is_surely_absent(&self, path: &Path, how: Look) -> bool {
+    fn is_surely_absent(&self, path: &Path, how: Look, whom: For) -> bool {
         let Some(listings) = self.listings else { return false };
         let Some((dir, name)) = split(path) else { return false };
         if path.as_os_str().len() > LONG {
             return false;
         }
-        let plain = dir.as_os_str().len() + 1 + name.len() == path.as_os_str().len();
         if let Some(dir) = self.dirs.borrow_mut().get_mut(dir.as_os_str()) {
-            return dir.lacks(name, how, plain);
+            return dir.lacks(name, how, whom);
         }
         let mut entry = Dir { known: self.look_at_dir(dir, listings), lacked: Vec::new() };
-        let lacks = entry.lacks(name, how, plain);
+        let lacks = entry.lacks(name, how, whom);
         self.dirs.borrow_mut().insert(dir.as_os_str().to_owned(), entry);
         lacks
     }
 
     /// What is known of a directory, without a listing made for it.
     fn look_at_dir(&self, dir: &Path, listings: &Listings) -> Known {
-        if self.is_surely_absent(dir, Look::Followed) {
+        if self.is_surely_absent(dir, Look::Followed, For::Reader) {
             return Known::Absent;
         }
         match look(dir, Look::Followed) {
@@ -365,6 +369,14 @@ impl World for LiveWorld<'_> {
 
     fn stat(&self, path: &Path) -> io::Result<Option<Stat>> {
         self.ask(path, Look::Followed)
+    }
+
+    fn lstat_output(&self, path: &Path) -> io::Result<Option<Stat>> {
+        self.ask_for(path, Look::Own, For::Writer)
+    }
+
+    fn stat_output(&self, path: &Path) -> io::Result<Option<Stat>> {
+        self.ask_for(path, Look::Followed, For::Writer)
     }
 
     fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
@@ -489,7 +501,7 @@ mod tests {
             world.dirs.borrow().get(dir.path().as_os_str()).map(|dir| matches!(dir.known, Known::Names(..)))
         };
         assert_eq!((listed(&first), listed(&second)), (Some(false), Some(true)));
-        let evidence = second.evidence(&HashSet::new(), false);
+        let evidence = second.evidence(false);
         assert!(evidence.holds(&read));
         std::fs::create_dir(dir.path().join("bits")).unwrap();
         std::fs::write(dir.path().join("bits/no.h"), "").unwrap();
@@ -507,7 +519,7 @@ mod tests {
                 std::os::unix::fs::symlink(to, dir.path().join(link)).unwrap();
                 let world = if settled { later(&recall, &listings) } else { LiveWorld::new(&recall, &[], None) };
                 assert_eq!(world.stat(&dir.path().join(asked)).unwrap(), None);
-                let evidence = world.evidence(&HashSet::new(), false);
+                let evidence = world.evidence(false);
                 assert!(evidence.holds(&read), "{asked}: nothing has changed");
                 std::fs::create_dir(dir.path().join("gen")).unwrap();
                 std::fs::write(dir.path().join("gen/x.h"), "").unwrap();
@@ -519,18 +531,24 @@ mod tests {
     #[test]
     fn an_output_that_a_search_looked_for_is_missed() {
         let (recall, listings) = (Recall::new(Path::new("/nonexistent")), Listings::default());
-        let dir = gg_testkit::temp_dir();
-        for number in 0..40 {
-            later(&recall, &listings).stat(&dir.path().join(format!("{number}.so"))).unwrap();
+        for settled in [true, false] {
+            for searched in [&["lib.so"][..], &["./lib.so"], &[]] {
+                let dir = gg_testkit::temp_dir();
+                for number in 0..40 {
+                    later(&recall, &listings).stat(&dir.path().join(format!("{number}.so"))).unwrap();
+                }
+                let world = if settled { later(&recall, &listings) } else { LiveWorld::new(&recall, &[], None) };
+                let output = dir.path().join("lib.so");
+                assert_eq!((world.stat_output(&output).unwrap(), world.lstat_output(&output).unwrap()), (None, None));
+                for spelled in searched {
+                    assert_eq!(world.stat(&dir.path().join(spelled)).unwrap(), None);
+                }
+                let evidence = world.evidence(false);
+                assert!(evidence.holds(&read));
+                std::fs::write(&output, "made").unwrap();
+                assert_eq!(evidence.holds(&read), searched.is_empty(), "{searched:?} finds it");
+            }
         }
-        let world = later(&recall, &listings);
-        for spelled in ["./lib.so", "lib.so"] {
-            assert_eq!(world.stat(&dir.path().join(spelled)).unwrap(), None);
-        }
-        let evidence = world.evidence(&HashSet::from([dir.path().join("lib.so")]), false);
-        assert!(evidence.holds(&read));
-        std::fs::write(dir.path().join("lib.so"), "made").unwrap();
-        assert!(!evidence.holds(&read), "a search in `.` finds it");
     }
 
     #[test]
@@ -583,7 +601,7 @@ mod tests {
         world.stat(&dir.join("src/../a.h")).unwrap();
         world.lstat(&file).unwrap();
         world.depends_on(&file, ValueName::of(b"x"));
-        let evidence = world.evidence(&HashSet::new(), false);
+        let evidence = world.evidence(false);
         std::fs::remove_file(&file).unwrap();
         std::fs::write(&file, "x").unwrap();
         assert!(evidence.holds(&read), "a fresh checkout has the same bytes");

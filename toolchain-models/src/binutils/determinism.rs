@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use crate::derive::{derive, key_of};
-use crate::verdict::{Reason, ReasonKind};
+use crate::verdict::Reason;
 use crate::world::World;
 
 /// Whether times and owners are left out.
@@ -22,7 +22,7 @@ pub(crate) fn records_dependencies(exe: &Path, world: &dyn World) -> Result<bool
 /// Asks the tool, once.
 fn ask(exe: &Path, world: &dyn World, what: &str, answer: impl FnOnce(&[u8]) -> bool) -> Result<bool, Reason> {
     derive(world, &format!("{what} 1\0{}", key_of(exe)), |world| {
-        let io = |error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display()));
+        let io = |error| Reason::io(exe, &error);
         world.stat(exe).map_err(io)?;
         let argv = [exe.as_os_str().to_owned(), "--help".into()];
         let help = world.run(exe, &argv, &[("LC_ALL".into(), "C".into())], Path::new("/")).map_err(io)?;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::archive;
 use crate::binutils::library::Standing;
-use crate::binutils::{Call, determinism, io};
+use crate::binutils::{Call, determinism};
 use crate::ld;
 use crate::verdict::{Holds, Reason, ReasonKind};
 
@@ -40,7 +40,7 @@ pub(super) fn check(call: &Call<'_>, path: &Path, real_times: Option<bool>, give
         }
         Standing::Other => {
             let made = matches!(call.promised(path)?, Some(Holds::Object));
-            if !made && !given && !is_elf(&call.world.read_at(path, 0, 4).map_err(|error| io(path, &error))?) {
+            if !made && !given && !is_elf(&call.world.read_at(path, 0, 4).map_err(|error| Reason::io(path, &error))?) {
                 return refuse(ReasonKind::Input, "is no ELF file");
             }
             return Ok(false);

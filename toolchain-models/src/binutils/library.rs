@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::archive;
-use crate::binutils::{Call, io};
+use crate::binutils::Call;
 use crate::verdict::{Holds, Input, Reason, ReasonKind};
 use crate::world::FileKind;
 
@@ -40,7 +40,7 @@ impl Call<'_> {
             Some(Holds::Archive) => return Ok(Standing::Plain(false)),
             _ => {}
         }
-        let magic = self.world.read_at(path, 0, archive::MAGIC.len()).map_err(|error| io(path, &error))?;
+        let magic = self.world.read_at(path, 0, archive::MAGIC.len()).map_err(|error| Reason::io(path, &error))?;
         Ok(match &magic[..] {
             archive::MAGIC => Standing::Plain(true),
             archive::THIN_MAGIC => Standing::Thin(self.content(path)?),
@@ -50,7 +50,7 @@ impl Call<'_> {
 
     /// The bytes of a file.
     pub(super) fn content(&self, path: &Path) -> Result<Arc<[u8]>, Reason> {
-        self.world.read(path).map_err(|error| io(path, &error))
+        self.world.read(path).map_err(|error| Reason::io(path, &error))
     }
 
     /// The files of a thin archive's members, those that they lead to in turn, too.

@@ -21,11 +21,11 @@ pub(crate) fn inputs(
 ) -> Result<BTreeSet<Input>, Reason> {
     let mut inputs = BTreeSet::new();
     for dir in dirs(exe, libraries, world)? {
-        let Some(names) = world.read_dir(&dir).map_err(|error| io(&dir, &error))? else { continue };
+        let Some(names) = world.read_dir(&dir).map_err(|error| Reason::io(&dir, &error))? else { continue };
         inputs.insert(Input::Dir(dir.clone()));
         for name in names {
             let plugin = dir.join(name);
-            let stat = world.stat(&plugin).map_err(|error| io(&plugin, &error))?;
+            let stat = world.stat(&plugin).map_err(|error| Reason::io(&plugin, &error))?;
             if stat.is_none_or(|stat| stat.kind != FileKind::File) {
                 continue;
             }
@@ -53,7 +53,7 @@ fn dirs(exe: &Path, libraries: &BTreeSet<Input>, world: &dyn World) -> Result<Ve
             let Input::File(path) = input else { continue };
             let is_bfd = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"libbfd"));
             if is_bfd || path == exe {
-                found.extend(strings(&world.read(path).map_err(|error| io(path, &error))?));
+                found.extend(strings(&world.read(path).map_err(|error| Reason::io(path, &error))?));
             }
         }
         Ok(found)
@@ -87,10 +87,6 @@ fn relocated(exe: &Path, bindir: &Path, target: &Path) -> PathBuf {
     path.extend(std::iter::repeat_n(Component::ParentDir.as_os_str(), from.len() - shared));
     path.extend(&to[shared..]);
     path
-}
-
-fn io(path: &Path, error: &std::io::Error) -> Reason {
-    Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

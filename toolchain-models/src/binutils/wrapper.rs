@@ -6,7 +6,6 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::binutils::io;
 use crate::derive::{derive, key_of};
 use crate::driver::find_program;
 use crate::request::Request;
@@ -40,7 +39,7 @@ pub(super) fn call(req: &Request, inner: &'static [u8], world: &dyn World) -> Re
     let machine = dir.parent().and_then(Path::file_name).ok_or_else(|| plan("no machine"))?;
     let first = dir.join("../../../..").join(machine).join("bin");
     let is_file = |path: &Path| -> Result<bool, Reason> {
-        Ok(world.stat(path).map_err(|error| io(path, &error))?.is_some_and(|stat| stat.kind == FileKind::File))
+        Ok(world.stat(path).map_err(|error| Reason::io(path, &error))?.is_some_and(|stat| stat.kind == FileKind::File))
     };
     let find = |name: &OsStr| -> Result<Option<PathBuf>, Reason> {
         for dir in [&first, &dir] {
@@ -79,12 +78,12 @@ fn directory(exe: &Path, world: &dyn World) -> Result<PathBuf, Reason> {
         let wrapped = &name[at + 4..];
         let version = wrapped.iter().position(|byte| *byte == b'-').map_or(&[][..], |dash| &wrapped[dash..]);
         let compiler = real.with_file_name(OsStr::from_bytes(&[&name[..at], b"gcc", version].concat()));
-        if world.stat(&compiler).map_err(|error| io(&compiler, &error))?.is_none() {
+        if world.stat(&compiler).map_err(|error| Reason::io(&compiler, &error))?.is_none() {
             return Err(refuse());
         }
         let argv = [compiler.as_os_str().to_owned(), format!("-print-file-name={PLUGIN}").into()];
         let said = world.run(&compiler, &argv, &[("LC_ALL".into(), "C".into())], Path::new("/"));
-        let said = said.map_err(|error| io(&compiler, &error))?;
+        let said = said.map_err(|error| Reason::io(&compiler, &error))?;
         let path = Path::new(OsStr::from_bytes(said.stdout.trim_ascii_end()));
         let prefix = real.parent().and_then(Path::parent).map(|prefix| prefix.join("lib/gcc"));
         match path.parent() {

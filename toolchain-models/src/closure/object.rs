@@ -12,7 +12,6 @@ use goblin::elf::dynamic::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB,
 use goblin::elf::header::Header;
 use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, ProgramHeader};
 
-use super::io;
 use crate::verdict::Reason;
 use crate::world::World;
 
@@ -38,7 +37,7 @@ pub(super) struct Object {
 impl Object {
     /// Reads a file; `None` if it is no ELF file, or a broken one.
     pub fn read(path: &Path, world: &dyn World) -> Result<Option<Self>, Reason> {
-        Self::parse(path, |offset, len| world.read_at(path, offset, len)).map_err(|error| io(path, &error))
+        Self::parse(path, |offset, len| world.read_at(path, offset, len)).map_err(|error| Reason::io(path, &error))
     }
 
     fn parse(path: &Path, read_at: impl Fn(u64, usize) -> std::io::Result<Vec<u8>>) -> std::io::Result<Option<Self>> {

@@ -227,10 +227,11 @@ pub(crate) fn add(
                     }
                     break;
                 }
-                Some(stat) if stat.kind == FileKind::Other => {
+                // It stops at a directory, too.
+                Some(_) => {
                     return Err(Reason::new(ReasonKind::Input, format!("{}: not a regular file", absolute.display())));
                 }
-                _ => {}
+                None => {}
             }
         }
     }
@@ -245,10 +246,7 @@ pub(crate) fn add(
 /// Whether one of these words stands in a user's assembler source.
 fn mentions(builder: &Builder<'_>, input: &OsStr, words: &[&[u8]]) -> Result<bool, Reason> {
     let path = builder.absolute(input);
-    let text = builder
-        .world
-        .read(&path)
-        .map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
+    let text = builder.world.read(&path).map_err(|error| Reason::io(&path, &error))?;
     Ok(words.iter().any(|word| text.windows(word.len()).any(|window| window == *word)))
 }
 

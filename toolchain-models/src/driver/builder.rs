@@ -34,7 +34,7 @@ pub(crate) struct Builder<'a> {
     pub(crate) unsure: Vec<&'static str>,
     /// Of each source that is read, what of it counts; none where all of it does.
     pub(crate) directives: Vec<Option<Directives>>,
-    /// Who reads a source besides the preprocessor reads all of it.
+    /// Somebody besides the preprocessor may read the source: what is edited between its directives counts, too.
     pub(crate) read_by_others: bool,
     depfiles: Vec<(usize, Vec<u8>)>,
     inputs: Inputs,
@@ -82,7 +82,7 @@ impl<'a> Builder<'a> {
     }
 
     pub(crate) fn stat(&self, path: &Path) -> Result<Option<Stat>, Reason> {
-        self.world.stat(path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))
+        self.world.stat(path).map_err(|error| Reason::io(path, &error))
     }
 
     /// Adds a command and what its executable loads.
@@ -187,7 +187,8 @@ impl<'a> Builder<'a> {
 
     fn check_output(&mut self, path: &Path, writes: Writes) -> Result<(), Reason> {
         let refuse = |what: &str| Err(Reason::new(ReasonKind::OutputKind, format!("{}: {what}", path.display())));
-        if self.stat(path)?.is_some_and(|stat| stat.kind != FileKind::File) {
+        let found = self.world.stat_output(path).map_err(|error| Reason::io(path, &error))?;
+        if found.is_some_and(|stat| stat.kind != FileKind::File) {
             return refuse("not a regular file");
         }
         let Some(parent) = path.parent() else { return refuse("has no directory") };

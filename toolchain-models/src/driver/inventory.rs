@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use crate::derive::{derive, key_of};
 use crate::request::Request;
-use crate::verdict::{Reason, ReasonKind};
+use crate::verdict::Reason;
 use crate::world::World;
 
 /// What `scripts/inventory` wrote: a name a line, and behind a tab `files` if its description speaks of any.
@@ -57,8 +57,7 @@ fn is_spelled(arg: &[u8], known: impl Fn(&[u8]) -> bool) -> bool {
 fn told(req: &Request, world: &dyn World) -> Result<BTreeSet<String>, Reason> {
     let exe = &req.exe;
     derive(world, &format!("options 1\0{}", key_of(exe)), |world| {
-        let io =
-            |path: &Path, error: std::io::Error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()));
+        let io = |path: &Path, error: std::io::Error| Reason::io(path, &error);
         world.stat(exe).map_err(|error| io(exe, error))?;
         let mut argv = vec![req.argv.first().unwrap_or(&req.tool).clone()];
         argv.extend(["--help=warnings", "--help=optimizers", "--help=target"].map(OsString::from));

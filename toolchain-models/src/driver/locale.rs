@@ -108,7 +108,7 @@ pub(crate) fn whole(req: &Request, world: &dyn World) -> Result<Vec<Input>, Reas
 }
 
 fn stat(path: &Path, world: &dyn World) -> Result<Option<FileKind>, Reason> {
-    let stat = world.stat(path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
+    let stat = world.stat(path).map_err(|error| Reason::io(path, &error))?;
     Ok(stat.map(|stat| stat.kind))
 }
 

@@ -199,7 +199,7 @@ pub(crate) fn find_program(
         let stat = match world.stat(&candidate) {
             // A directory that the caller may not enter is passed over by execvp and by the driver alike.
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => continue,
-            found => found.map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", candidate.display())))?,
+            found => found.map_err(|error| Reason::io(&candidate, &error))?,
         };
         if stat.is_some_and(|stat| stat.kind == crate::world::FileKind::File && stat.mode & 0o111 != 0) {
             return Ok(candidate);

@@ -12,7 +12,7 @@ use super::builder::Builder;
 use super::look;
 use crate::derive::derive;
 use crate::scan::exact::{BUILTINS, Dialect, Predefined, QUESTIONS, Shelf};
-use crate::verdict::{Reason, ReasonKind};
+use crate::verdict::Reason;
 
 /// Operands that libraries ask for; about others the compiler is asked when they come.
 const ATTRIBUTES: &str = "access alias aligned alloc_align alloc_size always_inline artificial assume assume_aligned carries_dependency cold const constructor copy deprecated destructor diagnose_if enable_if error externally_visible fallthrough flatten format gnu::aligned gnu::always_inline gnu::cold gnu::const gnu::deprecated gnu::fallthrough gnu::noinline gnu::nonnull gnu::pure gnu::unused gnu::visibility gnu_inline hot init_priority leaf likely malloc may_alias maybe_unused no_icf no_profile_instrument_function no_sanitize no_sanitize_address no_sanitize_memory no_sanitize_thread no_sanitize_undefined no_stack_protector no_unique_address nocf_check noclone nodebug nodiscard noinline noipa nonnull nonstring noplt noreturn nothrow optimize packed preserve_access_index pure retain returns_nonnull returns_twice section sentinel simd symver target target_clones tls_model transparent_union unavailable unlikely unused used vector_size visibility warn_unused_result warning weak weakref zero_call_used_regs clang::fallthrough clang::lifetimebound clang::noescape clang::reinitializes clang::no_destroy clang::musttail clang::preferred_name clang::trivial_abi clang::require_constant_initialization require_constant_initialization lifetimebound gsl::Owner gsl::Pointer msvc::no_unique_address msvc::lifetimebound";
@@ -92,6 +92,6 @@ fn ask(builder: &Builder<'_>, exe: &Path, flags: &[OsString], source: &str) -> R
     let output = builder
         .world
         .run(Path::new("/bin/sh"), &argv, &builder.asking_env(), &builder.req.cwd)
-        .map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display())))?;
+        .map_err(|error| Reason::io(exe, &error))?;
     Ok(String::from_utf8(output.stdout).ok().filter(|_| output.status == Some(0)))
 }

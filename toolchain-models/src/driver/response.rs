@@ -31,7 +31,7 @@ pub(crate) fn expand(args: &[OsString], cwd: &Path, world: &dyn World) -> Result
             continue;
         };
         let path = cwd.join(OsStr::from_bytes(name));
-        let failed = |error: std::io::Error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()));
+        let failed = |error: std::io::Error| Reason::io(&path, &error);
         match world.stat(&path).map_err(failed)? {
             None => expanded.push(arg),
             Some(stat) if stat.kind == FileKind::File => {

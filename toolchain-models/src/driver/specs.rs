@@ -32,8 +32,7 @@ pub(super) fn files(args: &[OsString], world: &dyn World) -> Result<Vec<PathBuf>
             return refuse("is searched for");
         }
         let path = Path::new(OsStr::from_bytes(name));
-        let text =
-            world.read(path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
+        let text = world.read(path).map_err(|error| Reason::io(path, &error))?;
         // Functions look at files and at the environment.
         if [&b"%include"[..], b"%:"].iter().any(|word| text.windows(word.len()).any(|window| window == *word)) {
             return refuse("may rest on more files");
@@ -61,7 +60,7 @@ pub(super) fn look_again(plan: &Plan, args: &[OsString], req: &Request, world: &
         world.purpose(&|| format!("{}, which the driver looks for", name.display()));
         for dir in &dirs {
             let path = dir.join(name);
-            world.stat(&path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
+            world.stat(&path).map_err(|error| Reason::io(&path, &error))?;
             if path == req.cwd.join(found) {
                 break;
             }

@@ -15,7 +15,7 @@ use super::option::{self, Kind};
 use super::plan::{self, Command, Plan};
 use crate::derive::derive;
 use crate::request::Request;
-use crate::verdict::{Reason, ReasonKind};
+use crate::verdict::Reason;
 use crate::world::World;
 
 /// How a mark begins; a number of two digits and [`MARK_END`] follow.
@@ -339,9 +339,7 @@ fn known(req: &Request, args: &[OsString], world: &dyn World) -> Result<Option<P
 
 /// Asks with the marks, and makes the look-ups on which the answer rests.
 fn ask_marked(req: &Request, marked: &Marked, world: &dyn World) -> Result<Option<Template>, Reason> {
-    let look = |path: &Path| {
-        world.stat(path).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))
-    };
+    let look = |path: &Path| world.stat(path).map_err(|error| Reason::io(path, &error));
     look(&req.exe)?;
     // What the driver says against the marks it says against the very command, if that is at fault.
     let Ok(plan) = plan::ask(req, &marked.args, world) else { return Ok(None) };
@@ -374,8 +372,8 @@ fn same_file(req: &Request, marked: &Marked, world: &dyn World) -> Result<bool, 
     let Some(output) = &marked.output else { return Ok(false) };
     let place = |path: &Path| {
         let path = req.cwd.join(path);
-        let stat = world.stat(&path);
-        stat.map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))
+        let stat = world.stat_output(&path);
+        stat.map_err(|error| Reason::io(&path, &error))
     };
     let (Some(output), Some(source)) = (place(output)?, place(&marked.source)?) else { return Ok(false) };
     Ok((output.dev, output.ino) == (source.dev, source.ino))

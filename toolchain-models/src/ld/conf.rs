@@ -43,7 +43,7 @@ pub(crate) fn rooted(sysroot: &Path, path: &Path) -> PathBuf {
 
 impl Conf {
     fn add_file(&mut self, path: &Path, sysroot: &Path, world: &dyn World, depth: usize) -> Result<(), Reason> {
-        let io = |error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()));
+        let io = |error| Reason::io(path, &error);
         if depth > 16 || self.files.iter().any(|known| known == path) {
             return Ok(());
         }
@@ -89,8 +89,7 @@ impl Conf {
         if is_wild(dir.as_os_str().as_bytes()) || name.iter().any(|byte| matches!(byte, b'[' | b'\\')) {
             return Err(Reason::new(ReasonKind::Footprint, format!("ld.so.conf includes {}", pattern.display())));
         }
-        let names =
-            world.read_dir(dir).map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", dir.display())))?;
+        let names = world.read_dir(dir).map_err(|error| Reason::io(dir, &error))?;
         self.listed.extend(names.is_some().then(|| dir.to_owned()));
         let mut matching: Vec<_> =
             names.unwrap_or_default().into_iter().filter(|entry| matches(name, entry.as_bytes())).collect();

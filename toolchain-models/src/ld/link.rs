@@ -178,7 +178,7 @@ impl<'a> Link<'a> {
         if depth > MAX_DEPTH {
             return Err(Reason::new(ReasonKind::Footprint, format!("{}: scripts include each other", path.display())));
         }
-        let text = self.world.read(path).map_err(|error| io(path, &error))?;
+        let text = self.world.read(path).map_err(|error| Reason::io(path, &error))?;
         let near = path.parent().unwrap_or(Path::new("/")).to_owned();
         let in_sysroot = !self.sysroot.as_os_str().is_empty() && path.starts_with(&self.sysroot);
         for command in script::commands_at(&text, inside) {
@@ -256,7 +256,9 @@ impl<'a> Link<'a> {
     }
 
     fn open(&mut self, path: &Path, state: State, depth: usize) -> Result<bool, Reason> {
-        if let Some(Holds::Object | Holds::Archive) = self.world.promised(path).map_err(|error| io(path, &error))? {
+        if let Some(Holds::Object | Holds::Archive) =
+            self.world.promised(path).map_err(|error| Reason::io(path, &error))?
+        {
             // Its machine is that of this build's compiler: one that is not is an error wherever it was asked for.
             self.files.insert(path.to_owned());
             return Ok(true);
@@ -301,7 +303,7 @@ impl<'a> Link<'a> {
             Content::Object(other) | Content::Archive(Some(other)) => *other == machine,
             Content::Shared(shared) => shared.machine == machine,
             Content::Text => {
-                let text = self.world.read(path).map_err(|error| io(path, &error))?;
+                let text = self.world.read(path).map_err(|error| Reason::io(path, &error))?;
                 script::commands(&text).iter().all(|command| match command {
                     Command::OutputFormat(name) => machine_of_format(name).is_none_or(|other| other == machine),
                     _ => true,
@@ -325,7 +327,7 @@ impl<'a> Link<'a> {
     }
 
     fn exists(&self, path: &Path) -> Result<bool, Reason> {
-        let stat = self.world.stat(path).map_err(|error| io(path, &error))?;
+        let stat = self.world.stat(path).map_err(|error| Reason::io(path, &error))?;
         match stat.map(|stat| stat.kind) {
             Some(FileKind::Dir) if self.linker != Linker::Bfd => {
                 // Others do not pass over it.
@@ -339,8 +341,9 @@ impl<'a> Link<'a> {
     }
 
     fn facts(&self, path: &Path) -> Result<Facts, Reason> {
-        let look =
-            |world: &dyn World| world.read(path).map(|bytes| elf::facts(&bytes)).map_err(|error| io(path, &error));
+        let look = |world: &dyn World| {
+            world.read(path).map(|bytes| elf::facts(&bytes)).map_err(|error| Reason::io(path, &error))
+        };
         // Objects are cheap to look at, and new ones come all the time: only libraries are worth keeping.
         if path.extension() == Some(OsStr::new("o")) {
             return look(self.world);
@@ -351,8 +354,4 @@ impl<'a> Link<'a> {
 
 fn missing(name: &OsStr) -> Reason {
     Reason::new(ReasonKind::Input, format!("{} not found", name.display()))
-}
-
-fn io(path: &Path, error: &std::io::Error) -> Reason {
-    Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()))
 }

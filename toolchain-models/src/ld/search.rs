@@ -65,7 +65,7 @@ pub(crate) fn tried(exe: &Path, emulation: Option<&OsStr>, world: &dyn World) ->
 
 /// What the linker says to these arguments.
 fn ask(exe: &Path, emulation: Option<&OsStr>, args: &[&str], world: &dyn World) -> Result<RunOutput, Reason> {
-    let io = |error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display()));
+    let io = |error| Reason::io(exe, &error);
     world.stat(exe).map_err(io)?;
     let target = emulation.map(|emulation| ["-m".as_ref(), emulation]);
     let words = [exe.as_os_str()].into_iter().chain(target.into_iter().flatten()).chain(args.iter().map(OsStr::new));

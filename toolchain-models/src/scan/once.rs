@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
-use crate::verdict::{Reason, ReasonKind};
+use crate::verdict::Reason;
 use crate::world::{Stat, World};
 
 /// The files that one preprocessor run may open, each once whatever its names.
@@ -65,9 +65,7 @@ impl Bodies {
             let mut seen = HashMap::new();
             for body in bodies {
                 let path = cwd.join(&body.path);
-                let bytes = world
-                    .read(&path)
-                    .map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", path.display())))?;
+                let bytes = world.read(&path).map_err(|error| Reason::io(&path, &error))?;
                 if let Some(once) = seen.insert(bytes, body.once)
                     && (once || body.once || self.any_once)
                 {

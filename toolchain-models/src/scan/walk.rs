@@ -259,8 +259,10 @@ impl<'a> Walk<'a> {
     fn words(&mut self, hit: &Hit) -> Result<Arc<Lexed>, Reason> {
         self.reached.files.insert(hit.path.clone().into_os_string());
         let absolute = self.cwd.join(&hit.path);
-        let lexed =
-            self.headers.lexed(&absolute, hit.stat, self.flavour, self.world).map_err(|error| io(&absolute, &error))?;
+        let lexed = self
+            .headers
+            .lexed(&absolute, hit.stat, self.flavour, self.world)
+            .map_err(|error| Reason::io(&absolute, &error))?;
         self.take_in(&lexed, &hit.path)?;
         self.reached.bodies.add(&hit.path, hit.stat, lexed.once, lexed.any_once);
         Ok(lexed)
@@ -327,7 +329,7 @@ impl<'a> Walk<'a> {
 
     fn seen_as(&self, hit: &Hit) -> Result<Seen, Reason> {
         let dir = self.cwd.join(OsStr::from_bytes(dir_of(&hit.path)));
-        let stat = self.world.stat(&dir).map_err(|error| io(&dir, &error))?;
+        let stat = self.world.stat(&dir).map_err(|error| Reason::io(&dir, &error))?;
         let dir = stat.map_or((0, 0), |stat| (stat.dev, stat.ino));
         Ok(((hit.stat.dev, hit.stat.ino), dir, hit.dir))
     }
@@ -414,10 +416,11 @@ impl<'a> Walk<'a> {
         precompiled.push(".gch");
         let absolute = self.cwd.join(precompiled);
         let refused = |why: &str| Err(Reason::new(ReasonKind::Pch, format!("{}: {why}", absolute.display())));
-        let stat = |path: &Path| self.world.stat(path).map_err(|error| io(path, &error));
+        let stat = |path: &Path| self.world.stat(path).map_err(|error| Reason::io(path, &error));
         let (mut taken, mut found) = (absolute.clone(), stat(&absolute)?);
         if found.is_some_and(|stat| stat.kind == FileKind::Dir) {
-            let names = self.world.read_dir(&absolute).map_err(|error| io(&absolute, &error))?.unwrap_or_default();
+            let names =
+                self.world.read_dir(&absolute).map_err(|error| Reason::io(&absolute, &error))?.unwrap_or_default();
             let [name] = names.as_slice() else { return refused("holds several, or none") };
             taken = absolute.join(name);
             found = stat(&taken)?;
@@ -438,7 +441,7 @@ impl<'a> Walk<'a> {
 
     fn file(&self, path: PathBuf, dir: Option<usize>) -> Result<Option<Hit>, Reason> {
         let absolute = self.cwd.join(&path);
-        match self.world.stat(&absolute).map_err(|error| io(&absolute, &error))? {
+        match self.world.stat(&absolute).map_err(|error| Reason::io(&absolute, &error))? {
             Some(stat) if stat.kind == FileKind::File => Ok(Some(Hit { path, stat, dir })),
             Some(stat) if stat.kind == FileKind::Other => {
                 Err(Reason::new(ReasonKind::Input, format!("{}: not a regular file", absolute.display())))
@@ -461,8 +464,4 @@ fn without_dots(mut path: &[u8]) -> &[u8] {
         path = &rest[slashes..];
     }
     path
-}
-
-fn io(path: &Path, error: &std::io::Error) -> Reason {
-    Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()))
 }

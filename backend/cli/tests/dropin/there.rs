@@ -30,6 +30,31 @@ all:
     assert!(bench.stats()["memo_hits"].as_u64() > Some(0));
 }
 
+/// What a call wrote, the same call may find when it comes again.
+#[test]
+fn outputs_that_a_search_finds() {
+    let makefile = "\
+all:
+\t$(CC) -fPIC -c b.c
+\t$(CC) -fPIC -c f.c
+\t$(AR) rcs libfoo.a f.o
+\tset -e; for n in 1 2 3; do $(CC) -fuse-ld=$(LINKER) -shared -o libfoo.so b.o -L$(CURDIR) -lfoo; cp libfoo.so $$n.so; done
+\tset -e; for n in 1 2 3; do $(CC) -MMD -c h.c; cp h.o $$n.o; done
+";
+    let project = Tree::new()
+        .file("Makefile", makefile)
+        .file("b.c", "int foo(void);\nint bar(void) { return foo(); }\n")
+        .file("f.c", "int foo(void) { return 7; }\n")
+        .file("h.c", "#if __has_include(\"h.d\")\nint there;\n#else\nint absent;\n#endif\n");
+    let bench = Bench::new(project);
+    for linker in ["bfd", "gold", "lld"] {
+        let ended = bench.alike(&[&format!("LINKER={linker}")]);
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+        assert_eq!(ended.tree.get("1.so") == ended.tree.get("2.so"), linker == "bfd", "{linker}");
+        assert_ne!(ended.tree.get("1.o"), ended.tree.get("2.o"));
+    }
+}
+
 /// Of two headers with the same bytes and times, one is read where they are to be read once.
 #[test]
 fn times_that_decide_what_is_read() {

@@ -1,6 +1,5 @@
 //! From a request to its thunk: by what is kept of the call while it holds, else by the model. Knows nothing of forcing.
 
-use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
@@ -130,8 +129,7 @@ impl Session {
         }
         let (thunk, physical) = Ingest::new(&self.contents, &world).thunk(&inference)?;
         let name = self.contents.store.put_thunk(&thunk).map_err(SessionError::from)?;
-        let outputs: HashSet<PathBuf> = inference.outputs.iter().map(|output| output.path.clone()).collect();
-        let evidence = world.evidence(&outputs, inference.timestamps);
+        let evidence = world.evidence(inference.timestamps);
         let call = Call {
             thunk: name.to_string(),
             shape: inference.shape,
@@ -165,7 +163,7 @@ impl Session {
             None => None,
         };
         let Some((name, evidence)) = kept.call.thunk.parse::<ThunkName>().ok().zip(kept.evidence()) else {
-            return gone();
+            return Ok(Err("what is kept of it cannot be read".to_owned()));
         };
         let paths = edit.as_ref().map(|(source, _)| source.paths());
         let paths = paths.as_ref().map_or(&[][..], |paths| paths);

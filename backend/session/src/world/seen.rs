@@ -23,9 +23,29 @@ pub(super) struct Seeing {
     pub followed: Option<Option<Stat>>,
 }
 
+/// Whom a look-up is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    /// Somebody who reads or searches: what is there counts.
+    Reader,
+    /// Somebody who is about to write there.
+    Writer,
+}
+
 struct Answer {
     path: Rc<OsStr>,
     seeing: Seeing,
+    /// Only those asked who are to write there.
+    only_written: bool,
+}
+
+/// One look-up, and its answer.
+pub(super) struct Looked<'a> {
+    pub path: &'a Path,
+    pub look: Look,
+    pub stat: Option<Stat>,
+    /// Only those asked who are to write there.
+    pub only_written: bool,
 }
 
 impl Seeing {
@@ -40,39 +60,51 @@ impl Seen {
         self.answers[*self.by_path.get(path.as_os_str())?].seeing.get(how)
     }
 
+    /// The same, for somebody.
+    pub fn answer(&mut self, path: &Path, how: Look, whom: For) -> Option<Option<Stat>> {
+        let answer = &mut self.answers[*self.by_path.get(path.as_os_str())?];
+        let found = answer.seeing.get(how)?;
+        answer.only_written &= whom == For::Writer;
+        Some(found)
+    }
+
     /// Whether a link was seen at a path.
     pub fn is_link(&self, path: &Path) -> bool {
         matches!(self.get(path, Look::Own), Some(Some(Stat { kind: FileKind::Symlink, .. })))
     }
 
     /// What stands at a path; what was seen first stays.
-    pub fn insert(&mut self, path: &Path, answer: Seeing) {
+    pub fn insert(&mut self, path: &Path, answer: Seeing, whom: For) {
         let number = match self.by_path.get(path.as_os_str()) {
             Some(number) => *number,
             None => {
                 let path: Rc<OsStr> = path.as_os_str().into();
                 self.by_path.insert(Rc::clone(&path), self.answers.len());
-                self.answers.push(Answer { path, seeing: Seeing::default() });
+                self.answers.push(Answer { path, seeing: Seeing::default(), only_written: true });
                 self.answers.len() - 1
             }
         };
+        self.answers[number].only_written &= whom == For::Writer;
         let known = &mut self.answers[number].seeing;
         known.own = known.own.or(answer.own);
         known.followed = known.followed.or(answer.followed);
     }
 
     /// All answers, but for those that say nothing more: what the links lead to from a file is the file itself.
-    pub fn all(&self) -> impl Iterator<Item = (&Path, Look, Option<Stat>)> {
+    pub fn all(&self) -> impl Iterator<Item = Looked<'_>> {
         let looks = [Look::Followed, Look::Own];
         self.answers.iter().flat_map(move |answer| {
             let plain = matches!(answer.seeing.own, Some(Some(Stat { kind: FileKind::File | FileKind::Dir, .. })));
             let looks = looks.into_iter().filter(move |how| *how == Look::Own || !plain);
-            looks.filter_map(move |how| Some((Path::new(&*answer.path), how, answer.seeing.get(how)?)))
+            looks.filter_map(move |look| {
+                let stat = answer.seeing.get(look)?;
+                Some(Looked { path: Path::new(&*answer.path), look, stat, only_written: answer.only_written })
+            })
         })
     }
 
     /// What was there.
     pub fn there(&self) -> impl Iterator<Item = (&Path, Stat)> {
-        self.all().filter_map(|(path, _, stat)| Some((path, stat?)))
+        self.all().filter_map(|looked| Some((looked.path, looked.stat?)))
     }
 }

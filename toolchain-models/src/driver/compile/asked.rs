@@ -27,7 +27,7 @@ pub(super) fn reached(builder: &Builder<'_>, unit: &Unit<'_>) -> Result<Reached,
         for file in &reached.precompiled {
             // It must be there before the compiler is asked.
             let read = builder.world.read_at(file, 0, 1);
-            read.map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", file.display())))?;
+            read.map_err(|error| Reason::io(file, &error))?;
         }
         let how = (!reached.precompiled.is_empty()).then_some("-fpch-preprocess");
         let asked = ask_for_headers(builder, exe, args, how, main)?;
@@ -64,7 +64,7 @@ fn ask_for_headers(
     let output = builder
         .world
         .run(exe, &argv, &builder.asking_env(), &builder.req.cwd)
-        .map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display())))?;
+        .map_err(|error| Reason::io(exe, &error))?;
     if output.status != Some(0) {
         let what = format!("{}: the compiler cannot list its headers", main.display());
         return Err(Reason::new(ReasonKind::Footprint, what));

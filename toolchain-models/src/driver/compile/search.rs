@@ -23,16 +23,14 @@ pub(super) fn path(builder: &mut Builder<'_>, exe: &Path, args: &Arguments) -> R
     argv.extend(args.search.iter().cloned());
     argv.extend(["/dev/null", "-o", "/dev/null"].map(OsString::from));
     let variables: Vec<_> = SEARCH_ENV.iter().map(|name| builder.env.get(name.as_bytes())).collect();
-    let key = format!("search 3\0{argv:?}\0{variables:?}\0{}", key_of(&builder.req.cwd));
+    let key = format!("search 4\0{argv:?}\0{variables:?}\0{}", key_of(&builder.req.cwd));
     type Found = (Vec<PathBuf>, Vec<PathBuf>, Vec<PathBuf>, Vec<PathBuf>);
     let (quote, bracket, doubles, hidden): Found = derive(builder.world, &key, |world| {
         look(world, exe)?;
-        let output = world
-            .run(exe, &argv, &builder.asking_env(), &builder.req.cwd)
-            .map_err(|error| Reason::new(ReasonKind::Io, format!("{}: {error}", exe.display())))?;
-        let listed = parse(&output.stderr).filter(|_| output.status == Some(0));
-        let listed =
-            listed.ok_or_else(|| Reason::new(ReasonKind::Plan, "the compiler does not print its search path"))?;
+        let output =
+            world.run(exe, &argv, &builder.asking_env(), &builder.req.cwd).map_err(|error| Reason::io(exe, &error))?;
+        let silent = || Reason::new(ReasonKind::Plan, "the compiler does not print its search path");
+        let listed = parse(&output.stderr)?.filter(|_| output.status == Some(0)).ok_or_else(silent)?;
         for dir in listed.quote.iter().chain(&listed.bracket) {
             look(world, &builder.req.cwd.join(dir))?;
         }
@@ -67,14 +65,17 @@ struct Listed {
     hidden: Vec<PathBuf>,
 }
 
-fn parse(text: &[u8]) -> Option<Listed> {
+/// What the compiler prints, if that is a search path. It warns of a file where a directory is meant, in every compilation that is
+/// given it; that and whatever else it may have to say is left to it.
+fn parse(text: &[u8]) -> Result<Option<Listed>, Reason> {
     let mut listed = Listed::default();
     let (mut in_quote, mut in_bracket, mut ended) = (false, false, false);
-    for line in text.split(|byte| *byte == b'\n') {
+    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let path = |bytes: &[u8]| PathBuf::from(OsString::from_vec(bytes.to_vec()));
         if let Some(rest) = line.strip_prefix(b"ignoring ") {
-            let open = rest.iter().position(|byte| *byte == b'"')?;
-            listed.ignored.push(path(rest[open + 1..].strip_suffix(b"\"")?));
+            let name = rest.iter().position(|byte| *byte == b'"').and_then(|open| rest[open + 1..].strip_suffix(b"\""));
+            let Some(name) = name else { return Ok(None) };
+            listed.ignored.push(path(name));
         } else if line.starts_with(b"  as it is a non-system directory that duplicates a system directory") {
             listed.hidden.extend(listed.ignored.last().cloned());
         } else if line.starts_with(b"#include \"...\" search starts here:") {
@@ -87,9 +88,11 @@ fn parse(text: &[u8]) -> Option<Listed> {
             match (in_quote, in_bracket) {
                 (true, _) => listed.quote.push(path(dir)),
                 (_, true) => listed.bracket.push(path(dir)),
-                _ => {}
+                _ => return Ok(None),
             }
+        } else {
+            return Err(Reason::new(ReasonKind::Input, String::from_utf8_lossy(line)));
         }
     }
-    ended.then_some(listed)
+    Ok(ended.then_some(listed))
 }

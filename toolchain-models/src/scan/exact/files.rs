@@ -233,7 +233,7 @@ impl<'a> Files<'a> {
     }
 
     fn stat(&self, path: &Path) -> Result<Option<Stat>, Reason> {
-        self.world.stat(path).map_err(|error| io(path, &error))
+        self.world.stat(path).map_err(|error| Reason::io(path, &error))
     }
 
     /// The path without symbolic links and dots.
@@ -263,7 +263,7 @@ impl<'a> Files<'a> {
                 }
                 Component::Normal(name) => {
                     let here = real.join(name);
-                    let Some(stat) = self.world.lstat(&here).map_err(|error| io(&here, &error))? else {
+                    let Some(stat) = self.world.lstat(&here).map_err(|error| Reason::io(&here, &error))? else {
                         return Ok(None);
                     };
                     if stat.kind == FileKind::Symlink {
@@ -271,7 +271,7 @@ impl<'a> Files<'a> {
                         if *links > LINKS {
                             return Ok(None);
                         }
-                        let target = self.world.read_link(&here).map_err(|error| io(&here, &error))?;
+                        let target = self.world.read_link(&here).map_err(|error| Reason::io(&here, &error))?;
                         let Some(resolved) = self.resolve(real, &target, links)? else { return Ok(None) };
                         real = resolved;
                     } else {
@@ -287,14 +287,10 @@ impl<'a> Files<'a> {
     /// The bytes of a file.
     pub(crate) fn read(&self, file: Number) -> Result<Arc<[u8]>, Reason> {
         let path = self.absolute(file);
-        self.world.read(&path).map_err(|error| io(&path, &error))
+        self.world.read(&path).map_err(|error| Reason::io(&path, &error))
     }
 
     pub(crate) fn absolute(&self, file: Number) -> PathBuf {
         self.cwd.join(OsStr::from_bytes(&self.all[file].path))
     }
-}
-
-pub(super) fn io(path: &Path, error: &std::io::Error) -> Reason {
-    Reason::new(ReasonKind::Io, format!("{}: {error}", path.display()))
 }

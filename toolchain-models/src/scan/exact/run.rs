@@ -15,7 +15,7 @@ use super::condition;
 use super::dialect::Dialect;
 use super::expand::{Expander, Host};
 use super::facts::{Facts, Pragma};
-use super::files::{Files, Number, Place, io};
+use super::files::{Files, Number, Place};
 use super::macros::{Predefined, Table};
 use super::outline::{Does, How, Item, Operand, Outline, Text};
 use super::symbol::{HOSTED, STDC_PREDEF, Symbol, Symbols};
@@ -218,7 +218,7 @@ impl<'a> Run<'a> {
         let outline = self
             .shelf
             .outline(&path, stat, self.dialect, self.world)
-            .map_err(|error| Stop::Reason(io(&path, &error)))?;
+            .map_err(|error| Stop::Reason(Reason::io(&path, &error)))?;
         match outline.unsure {
             Some(unsure) => Err(unsure.into()),
             None => Ok(outline),
