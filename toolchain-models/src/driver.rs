@@ -16,6 +16,7 @@ pub(crate) mod option;
 mod plan;
 pub(crate) use plan::find_program;
 mod predefined;
+mod prefixes;
 mod programs;
 pub(crate) mod response;
 mod specs;

@@ -7,9 +7,10 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use super::prefixes;
 use crate::request::Request;
 use crate::verdict::{Reason, ReasonKind};
-use crate::world::World;
+use crate::world::{RunOutput, World};
 
 /// Where the names of temporary files begin, in the private root.
 pub(crate) const TEMPORARY: &str = "/tmp/gg";
@@ -53,24 +54,36 @@ pub(crate) fn check(args: &[OsString]) -> Result<(), Reason> {
 /// Asks the driver of `req` for its plan of these arguments (`@file`s expanded).
 pub(crate) fn ask(req: &Request, args: &[OsString], world: &dyn World) -> Result<Plan, Reason> {
     check(args)?;
-    let mut argv = vec![req.argv.first().cloned().unwrap_or_else(|| req.tool.clone())];
+    prefixes::look(req, args, world)?;
     // With -save-temps the driver says that it ignores -pipe.
     let keeps = args.iter().any(|arg| arg.as_bytes().starts_with(b"-save-temps"));
-    argv.extend(args.iter().filter(|arg| *arg != "-pipe" || keeps).cloned());
-    argv.push("-###".into());
-    let mut env: Vec<_> =
-        req.env.iter().filter(|(key, _)| !(key == "LC_ALL" || key == "LANGUAGE" || key == "TMPDIR")).cloned().collect();
-    env.push(("LC_ALL".into(), "C".into()));
-    env.push(("TMPDIR".into(), "/tmp".into()));
-    let output = world
-        .run(&req.exe, &argv, &env, &req.cwd)
-        .map_err(|error| Reason::new(ReasonKind::Plan, format!("{}: {error}", req.exe.display())))?;
+    let args = args.iter().filter(|arg| *arg != "-pipe" || keeps).map(OsString::as_os_str);
+    let output = run(req, args.chain([OsStr::new("-###")]), &[], world)?;
     if output.status != Some(0) {
         let first =
             output.stderr.split(|byte| *byte == b'\n').rfind(|line| line.windows(6).any(|window| window == b"error:"));
         return Err(Reason::new(ReasonKind::Usage, String::from_utf8_lossy(first.unwrap_or_default())));
     }
     parse(&output.stderr)
+}
+
+/// What the driver of `req` says to these arguments, in plain English and without these variables of the caller's.
+pub(super) fn run<'a>(
+    req: &Request,
+    args: impl Iterator<Item = &'a OsStr>,
+    without: &[&str],
+    world: &dyn World,
+) -> Result<RunOutput, Reason> {
+    let mut argv = vec![req.argv.first().cloned().unwrap_or_else(|| req.tool.clone())];
+    argv.extend(args.map(OsStr::to_owned));
+    let dropped = |key: &OsStr| {
+        key == "LC_ALL" || key == "LANGUAGE" || key == "TMPDIR" || without.iter().any(|name| key == *name)
+    };
+    let mut env: Vec<_> = req.env.iter().filter(|(key, _)| !dropped(key)).cloned().collect();
+    env.push(("LC_ALL".into(), "C".into()));
+    env.push(("TMPDIR".into(), "/tmp".into()));
+    let failed = |error| Reason::new(ReasonKind::Plan, format!("{}: {error}", req.exe.display()));
+    world.run(&req.exe, &argv, &env, &req.cwd).map_err(failed)
 }
 
 /// Reads the answer. A line of a kind that is not known (a warning of the driver's own) is an error: a thunk would lose it.

@@ -55,6 +55,41 @@ all:
     }
 }
 
+/// Directories and programs that appear where the driver is to search first.
+#[test]
+fn places_that_the_driver_searches_first() {
+    let makefile = "\
+all:
+\tmkdir y d g
+\t$(CC) -c one.c
+\t$(CC) -c two.c
+\t$(AR) rcs y/libl.a one.o
+\tset -e; for n in 1 2; do LIBRARY_PATH=$(CURDIR)/stage:$(CURDIR)/y $(CC) m.c -ll -o m; cp m m$$n; \\
+\t  mkdir -p stage; $(AR) rcs stage/libl.a two.o; done
+\tset -e; for d in d e; do for n in 1 2; do $(CC) -B$$d -c s.c; cp s.o s$$d$$n; \\
+\t  mkdir -p $$d/include; cp shadow.h $$d/include/stdio.h; done; done
+\tset -e; for d in f g; do for n in 1 2; do COMPILER_PATH=$(CURDIR)/$$d $(CC) -c c.c; cp c.o c$$d$$n; \\
+\t  mkdir -p $$d; cp cc1 $$d/cc1; chmod +x $$d/cc1; done; done
+";
+    let project = Tree::new()
+        .file("Makefile", makefile)
+        .file("one.c", "int lv(void) { return 1; }\n")
+        .file("two.c", "int lv(void) { return 2; }\n")
+        .file("m.c", "int lv(void);\nint main(void) { return lv(); }\n")
+        .file("s.c", "#include <stdio.h>\nint a = BUFSIZ;\n")
+        .file("shadow.h", "#include_next <stdio.h>\nint shadow;\n")
+        .file("c.c", "#ifdef HOOK\nint hooked;\n#else\nint plain;\n#endif\n")
+        .file("cc1", "#!/bin/sh\nexec \"$(env -u COMPILER_PATH gcc -print-prog-name=cc1)\" \"$@\" -DHOOK\n");
+    let bench = Bench::new(project);
+    for _ in 0..2 {
+        let ended = bench.alike(&[]);
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+        for (first, second) in [("m1", "m2"), ("sd1", "sd2"), ("se1", "se2"), ("cf1", "cf2"), ("cg1", "cg2")] {
+            assert_ne!(ended.tree.get(first), ended.tree.get(second), "{second}");
+        }
+    }
+}
+
 /// Of two headers with the same bytes and times, one is read where they are to be read once.
 #[test]
 fn times_that_decide_what_is_read() {

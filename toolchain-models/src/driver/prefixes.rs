@@ -1,0 +1,61 @@
+//! Where the caller has the driver search before its own directories: `-B`, `COMPILER_PATH`, `LIBRARY_PATH` and kin (gcc's manual,
+//! "Options for Directory Search" and "Environment Variables Affecting GCC").
+//!
+//! The driver looks there for programs, specs, the linker's plugin, start files and directories of headers, and passes on only those
+//! directories that are there. Which names it looks for is its own affair: a plan rests on all the names in them.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::plan;
+use crate::request::Request;
+use crate::verdict::{Reason, ReasonKind};
+use crate::world::World;
+
+const VARIABLES: &[&str] = &["COMPILER_PATH", "GCC_EXEC_PREFIX", "LIBRARY_PATH", "LPATH"];
+
+/// Looks at the names in all directories that the driver searches for the caller's sake.
+pub(super) fn look(req: &Request, args: &[OsString], world: &dyn World) -> Result<(), Reason> {
+    let given = |arg: &OsString| arg.as_bytes().starts_with(b"-B") || arg.as_bytes().starts_with(b"--prefix");
+    if !args.iter().any(given) && VARIABLES.iter().all(|name| req.var(name).is_none()) {
+        return Ok(());
+    }
+    let args = args.iter().map(OsString::as_os_str);
+    let searched = searched(req, args, &[], world)?;
+    let own = self::searched(req, std::iter::empty(), VARIABLES, world)?;
+    world.purpose(&|| "what the driver may find where it is to search first".to_owned());
+    for place in searched.iter().filter(|place| !own.contains(place)) {
+        // What does not end in a slash is the beginning of names.
+        let path = req.cwd.join(OsStr::from_bytes(place));
+        let dir = if place.ends_with(b"/") { path.as_path() } else { path.parent().unwrap_or(Path::new("/")) };
+        match world.read_dir(dir) {
+            // The driver finds nothing where it may not look.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                return Err(Reason::new(ReasonKind::Footprint, format!("{}: {error}", dir.display())));
+            }
+            names => drop(names.map_err(|error| Reason::io(dir, &error))?),
+        }
+    }
+    world.purpose(&String::new);
+    Ok(())
+}
+
+/// The beginnings of the paths that the driver tries, as it prints them itself: directories mostly.
+fn searched<'a>(
+    req: &Request,
+    args: impl Iterator<Item = &'a OsStr>,
+    without: &[&str],
+    world: &dyn World,
+) -> Result<Vec<Vec<u8>>, Reason> {
+    const QUESTION: &str = "-print-search-dirs";
+    let output = plan::run(req, args.chain([OsStr::new(QUESTION)]), without, world)?;
+    let lines = output.stdout.split(|byte| *byte == b'\n');
+    let lists =
+        lines.filter_map(|line| line.strip_prefix(b"programs: =").or_else(|| line.strip_prefix(b"libraries: =")));
+    let places: Vec<Vec<u8>> = lists.flat_map(|list| list.split(|byte| *byte == b':')).map(<[u8]>::to_vec).collect();
+    if output.status != Some(0) || places.is_empty() {
+        return Err(Reason::new(ReasonKind::Plan, format!("{} {QUESTION}", req.exe.display())));
+    }
+    Ok(places)
+}
