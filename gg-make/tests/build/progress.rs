@@ -71,9 +71,12 @@ fn the_line_has_a_row_of_its_own() {
 
     let mut pty = Pty::new(ROWS, COLUMNS);
     let mut gg = pty.run(&mut gg_make(&bench));
-    let drawn = pty.wait_for("\x1b8", 0);
+    // On a slow machine it may be drawn before that, too.
     let line = " 0 running, 1 done: 0 from memo, 1 run, 0 native";
-    assert!(pty.text().contains(DRAWN) && pty.text().contains(line), "{:?}", pty.text());
+    let printed = pty.wait_for("checking for something... ", 0);
+    let told = pty.wait_for(line, printed);
+    let drawn = pty.wait_for("\x1b8", told);
+    assert!(pty.text().contains(DRAWN), "{:?}", pty.text());
     let held = screen(&pty.seen[..drawn]);
     assert!(held.above_foot(0).starts_with("gg 0:0") && held.above_foot(0).ends_with(line), "{:?}", held.above_foot(0));
     let above = [held.above_foot(1), held.above_foot(2), held.above_foot(3)];

@@ -68,6 +68,8 @@ struct Listed {
 /// What the compiler prints, if that is a search path. It warns of a file where a directory is meant, in every compilation that is
 /// given it; that and whatever else it may have to say is left to it.
 fn parse(text: &[u8]) -> Result<Option<Listed>, Reason> {
+    // Of an option (`-I-`), not of what it found: each run says it.
+    const NOTE: &[u8] = b": note: ";
     let mut listed = Listed::default();
     let (mut in_quote, mut in_bracket, mut ended) = (false, false, false);
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -90,7 +92,7 @@ fn parse(text: &[u8]) -> Result<Option<Listed>, Reason> {
                 (_, true) => listed.bracket.push(path(dir)),
                 _ => return Ok(None),
             }
-        } else {
+        } else if !line.windows(NOTE.len()).any(|window| window == NOTE) {
             return Err(Reason::new(ReasonKind::Input, String::from_utf8_lossy(line)));
         }
     }
