@@ -1,4 +1,4 @@
-# ffmpeg: a large configure written by hand, thousands of compiles. FFMPEG_CONF adds options to configure, TARGETS names what to make.
+# ffmpeg: a large configure written by hand, thousands of compiles. FFMPEG_CONF adds options to configure, FFMPEG_TARGETS names what to make.
 fetch() { unpack ffmpeg; }
 configure() {
     mkdir -p "$dest/build"
@@ -10,5 +10,5 @@ build() {
     cd "$dest/build"
     mapfile -t tools < <(given_tools AR RANLIB STRIP)
     # shellcheck disable=SC2086 # several targets in one variable
-    "$MAKE" -j"$JOBS" CC="$CC" CXX="$CXX" LD="$CC" HOSTCC="$CC" HOSTLD="$CC" DEPCC="$CC" "${tools[@]}" ${TARGETS-}
+    "$MAKE" -j"$JOBS" CC="$CC" CXX="$CXX" LD="$CC" HOSTCC="$CC" HOSTLD="$CC" DEPCC="$CC" "${tools[@]}" ${FFMPEG_TARGETS-}
 }

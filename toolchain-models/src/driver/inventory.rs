@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsString;
-use std::path::Path;
 use std::sync::LazyLock;
 
 use crate::derive::{derive, key_of};
@@ -57,14 +56,13 @@ fn is_spelled(arg: &[u8], known: impl Fn(&[u8]) -> bool) -> bool {
 fn told(req: &Request, world: &dyn World) -> Result<BTreeSet<String>, Reason> {
     let exe = &req.exe;
     derive(world, &format!("options 1\0{}", key_of(exe)), |world| {
-        let io = |path: &Path, error: std::io::Error| Reason::io(path, &error);
-        world.stat(exe).map_err(|error| io(exe, error))?;
+        world.stat(exe).map_err(|error| Reason::io(exe, &error))?;
         let mut argv = vec![req.argv.first().unwrap_or(&req.tool).clone()];
         argv.extend(["--help=warnings", "--help=optimizers", "--help=target"].map(OsString::from));
         let own = |key: &OsString| key == "LC_ALL" || key == "LANGUAGE";
         let mut env: Vec<_> = req.env.iter().filter(|(key, _)| !own(key)).cloned().collect();
         env.push(("LC_ALL".into(), "C".into()));
-        let output = world.run(exe, &argv, &env, &req.cwd).map_err(|error| io(exe, error))?;
+        let output = world.run(exe, &argv, &env, &req.cwd).map_err(|error| Reason::io(exe, &error))?;
         Ok(described(&String::from_utf8_lossy(&output.stdout)))
     })
 }

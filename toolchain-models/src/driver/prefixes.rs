@@ -22,20 +22,14 @@ pub(super) fn look(req: &Request, args: &[OsString], world: &dyn World) -> Resul
         return Ok(());
     }
     let args = args.iter().map(OsString::as_os_str);
-    let searched = searched(req, args, &[], world)?;
-    let own = self::searched(req, std::iter::empty(), VARIABLES, world)?;
+    let all = searched(req, args, &[], world)?;
+    let own = searched(req, std::iter::empty(), VARIABLES, world)?;
     world.purpose(&|| "what the driver may find where it is to search first".to_owned());
-    for place in searched.iter().filter(|place| !own.contains(place)) {
+    for place in all.iter().filter(|place| !own.contains(place)) {
         // What does not end in a slash is the beginning of names.
         let path = req.cwd.join(OsStr::from_bytes(place));
         let dir = if place.ends_with(b"/") { path.as_path() } else { path.parent().unwrap_or(Path::new("/")) };
-        match world.read_dir(dir) {
-            // The driver finds nothing where it may not look.
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                return Err(Reason::new(ReasonKind::Footprint, format!("{}: {error}", dir.display())));
-            }
-            names => drop(names.map_err(|error| Reason::io(dir, &error))?),
-        }
+        world.read_dir(dir).map_err(|error| Reason::io(dir, &error))?;
     }
     world.purpose(&String::new);
     Ok(())
