@@ -1,10 +1,14 @@
 //! Measures what a session takes to make a thunk of a call: `models SHIM NOTHING EVERY [ROUNDS]` reads lines `DIRECTORY<tab>COMMAND`
 //! (compilations, words as in the shell), describes all of them, and then each EVERYth twice more with a source that has changed
 //! meanwhile: in its directives, so that nothing answers it but the model (what is known then is headers, plans, tools and
-//! contents), and in its text only. Prints lines `new|edited|nothing|shim|all anew<tab>seconds of processor time<tab>inputs<tab>units`.
+//! contents), and in its text only. Prints lines `name<tab>seconds of processor time<tab>inputs<tab>units`:
 //!
-//! `shim` is the process of a shim itself, of a call that a session in the background answers from the memo; `nothing` that of a
-//! program that does nothing, by which one machine's figures can be held beside another's.
+//! - `new`, `edited`: from call to thunk.
+//! - `C models`, `C++ models`: of `new` the model alone, by the clock; `C -M`, `C++ -M`: the compiler that lists the headers of the
+//!   same units.
+//! - `shim`: the process of a shim itself, of a call that a session in the background answers from the memo; `nothing`: that of a
+//!   program that does nothing, by which one machine's figures can be held beside another's.
+//! - `all anew`: all calls, the first time.
 //!
 //! The sources are changed: lines are appended.
 
@@ -26,6 +30,14 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 struct Unit {
     request: Request,
     source: Option<PathBuf>,
+}
+
+/// The units of a language: seconds of the model and of the compiler's listing, and each one's inputs.
+#[derive(Default)]
+struct Listed {
+    models: f64,
+    compiler: f64,
+    inputs: Vec<usize>,
 }
 
 fn main() -> Result<()> {
@@ -50,6 +62,8 @@ fn main() -> Result<()> {
 
     let store = LocalStore::open(&gg_dir)?;
     let (mut new, mut edited) = (Vec::new(), Vec::new());
+    // C, C++
+    let mut listed: [Listed; 2] = Default::default();
     for (round, unit) in (0..rounds).flat_map(|round| units.iter().step_by(every).map(move |unit| (round, unit))) {
         let Some(source) = &unit.source else { continue };
         for (samples, line) in [(&mut new, format!("\n#define GG_ROUND_{round}\n")), (&mut edited, "\n".to_owned())] {
@@ -57,9 +71,25 @@ fn main() -> Result<()> {
             let begun = own_time()?;
             let described = session.describe(&unit.request);
             let seconds = own_time()? - begun;
-            if let Ok(described) = described {
-                samples.push((files(&store, &described.thunk.root)?, seconds));
+            let Ok(described) = described else { continue };
+            let inputs = files(&store, &described.thunk.root)?;
+            samples.push((inputs, seconds));
+            if let Some(inferred) = described.inferred
+                && round == 0
+            {
+                let language = &mut listed[usize::from(unit.request.argv[0].ends_with(b"++"))];
+                language.models += inferred.as_secs_f64();
+                language.compiler += listing_time(&unit.request)?;
+                language.inputs.push(inputs);
             }
+        }
+    }
+    for (name, mut language) in ["C", "C++"].into_iter().zip(listed).filter(|(_, language)| !language.inputs.is_empty())
+    {
+        language.inputs.sort_unstable();
+        let (units, median) = (language.inputs.len(), language.inputs[language.inputs.len() / 2]);
+        for (who, seconds) in [("models", language.models), ("-M", language.compiler)] {
+            println!("{name} {who}\t{:.6}\t{median}\t{units}", seconds / units as f64);
         }
     }
     for (name, samples) in [("new", new), ("edited", edited)] {
@@ -101,6 +131,27 @@ fn units(shim: &Path) -> Result<Vec<Unit>> {
         units.push(Unit { request, source });
     }
     Ok(units)
+}
+
+/// Seconds of processor time in which the compiler lists the headers of a call's unit.
+fn listing_time(request: &Request) -> Result<f64> {
+    let mut words = request.argv.iter().map(|word| OsStr::from_bytes(word));
+    let mut compiler = Command::new(words.next().ok_or("a command?")?);
+    while let Some(word) = words.next() {
+        match word.as_bytes() {
+            b"-o" | b"-MF" | b"-MT" | b"-MQ" => drop(words.next()),
+            b"-c" | b"-MD" | b"-MMD" | b"-MP" => {}
+            _ => drop(compiler.arg(word)),
+        }
+    }
+    let begun = childrens_time()?;
+    compiler
+        .arg("-M")
+        .current_dir(OsStr::from_bytes(&request.cwd))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()?;
+    Ok(childrens_time()? - begun)
 }
 
 /// How many files a tree holds.

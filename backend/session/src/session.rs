@@ -17,7 +17,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use gg_force::{Cancel, Coordinator, Event, ForceOptions, Forced, Outcome, trace};
 use gg_models::{Models, ReasonKind};
@@ -128,6 +128,8 @@ pub struct Described {
     pub thunk: Thunk,
     /// Its flag shape.
     pub shape: String,
+    /// How long its model took; none if what was kept of the call held.
+    pub inferred: Option<Duration>,
 }
 
 enum Stop {
@@ -263,7 +265,9 @@ impl Session {
     /// The thunk of a call, or the reason why it has none.
     pub fn describe(&self, request: &Request) -> Result<Described, String> {
         match self.known(request, None, false) {
-            Ok(known) => Ok(Described { name: known.name, thunk: known.thunk, shape: known.shape }),
+            Ok(known) => {
+                Ok(Described { name: known.name, thunk: known.thunk, shape: known.shape, inferred: known.inferred })
+            }
             Err(stop) => Err(stop.to_string()),
         }
     }

@@ -126,7 +126,7 @@ impl Shelf {
         let outline = Outline::of((definitions.join("\n") + "\n").as_bytes(), dialect, &self.symbols);
         for item in &outline.items {
             if let Does::Define(name, is) = &item.does {
-                predefined.macros.insert(*name, Arc::clone(is));
+                predefined.macros.insert(*name, *is);
             }
         }
         for line in listing.lines() {
@@ -135,7 +135,8 @@ impl Shelf {
                 (Some("GGB"), Some(number), None, None) => {
                     let builtin = number.parse().ok().and_then(|number: usize| BUILTINS.get(number));
                     if let Some((name, builtin)) = builtin {
-                        predefined.macros.insert(self.symbols.of(name.as_bytes()), Arc::new(Macro::builtin(*builtin)));
+                        let builtin = self.symbols.definitions.of(Macro::builtin(*builtin));
+                        predefined.macros.insert(self.symbols.of(name.as_bytes()), builtin);
                     }
                 }
                 (Some("GGA"), Some(question), Some(operand), Some(value)) => {

@@ -5,6 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use gg_models::{Holds, Inference, Input, Verdict};
 use gg_protocol::real_tool::{DEFAULT_PATH, Finder};
@@ -54,6 +55,8 @@ pub(super) struct Known {
     pub(super) fails: bool,
     /// Why what is kept of it did not serve; none if it did.
     pub(super) anew: Option<String>,
+    /// How long its model took, if it was asked.
+    pub(super) inferred: Option<Duration>,
 }
 
 /// What is kept of a call and holds.
@@ -120,10 +123,12 @@ impl Session {
             self.contents.forget_presence();
         }
         let world = LiveWorld::new(&self.recall, &self.hidden, Some(self)).with_listings(&self.listings);
+        let begun = Instant::now();
         let inference: Inference = match self.models.infer(&request, &world) {
             Verdict::Thunk(inference) => *inference,
             Verdict::RunReal(reason) => return Err(native(reason.kind.name(), reason.detail)),
         };
+        let inferred = Some(begun.elapsed());
         if led {
             self.foresight.compiling(&request, &self.contents, self.contents.store.root());
         }
@@ -146,7 +151,7 @@ impl Session {
         if !inference.momentary {
             self.keep(&key, &call, &evidence)?;
         }
-        Ok(Known { momentary: inference.momentary, ..known(request, key, call, name, thunk, Some(why)) })
+        Ok(Known { momentary: inference.momentary, inferred, ..known(request, key, call, name, thunk, Some(why)) })
     }
 
     /// What is kept of a call, if it holds; else why not.
@@ -207,7 +212,7 @@ fn known(
     anew: Option<String>,
 ) -> Known {
     let Call { shape, holds, depfiles, in_place, fails, .. } = call;
-    Known { request, thunk, name, shape, holds, depfiles, in_place, momentary: false, key, fails, anew }
+    Known { request, thunk, name, shape, holds, depfiles, in_place, momentary: false, key, fails, anew, inferred: None }
 }
 
 pub(super) fn finder<'a>(request: &Request, cwd: &'a Path) -> Finder<'a> {

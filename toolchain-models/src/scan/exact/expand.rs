@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::dialect::Dialect;
-use super::macros::{Body, Builtin, Macro};
+use super::macros::{Body, Builtin, Definition, Macro};
 use super::paste;
 use super::symbol::{Symbol, Symbols};
 use super::token::{Kind, ODD, Op, PASTE, SPENT, STRINGIFY, Token, WHITE};
@@ -19,7 +19,7 @@ const WORDS: usize = 1 << 20;
 /// What expansion must ask for.
 pub(crate) trait Host {
     /// The definition of a name.
-    fn definition(&self, name: Symbol) -> Result<Option<&Arc<Macro>>, Unsure>;
+    fn definition(&self, name: Symbol) -> Result<Option<Definition>, Unsure>;
     /// Whether an include would find something.
     fn has_include(&mut self, name: &[u8], angle: bool, next: bool) -> Result<bool, Stop>;
     /// The compiler's answer to a question about what stands in the parentheses.
@@ -168,8 +168,7 @@ impl<'a> Expander<'a> {
             if self.verbatim > 0 {
                 return Ok(token);
             }
-            let definition = Arc::clone(definition);
-            if !self.enter(token, &definition, host)? {
+            if !self.enter(token, &self.symbols.definitions.get(definition), host)? {
                 return Ok(token);
             }
         }

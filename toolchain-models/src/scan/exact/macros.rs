@@ -2,7 +2,9 @@
 //!
 //! Knows nothing of expansion. A body is cut into words when it is first looked at.
 
-use std::sync::{Arc, OnceLock};
+use std::hash::{Hash, Hasher};
+use std::num::NonZeroU32;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
 
@@ -90,6 +92,61 @@ impl Macro {
     pub(crate) fn body(&self, symbols: &Symbols) -> Result<&Body, Unsure> {
         let Some(dialect) = self.dialect else { return Err(Unsure::Malformed) };
         self.body.get_or_init(|| parse(&self.text, dialect, symbols)).as_ref().map_err(|unsure| *unsure)
+    }
+}
+
+impl PartialEq for Macro {
+    fn eq(&self, other: &Self) -> bool {
+        (self.builtin, &self.text, self.dialect) == (other.builtin, &other.text, other.dialect)
+    }
+}
+
+impl Eq for Macro {}
+
+impl Hash for Macro {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+/// A definition, as a number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Definition(NonZeroU32);
+
+/// All definitions of a session: those of the same text in the same dialect are one.
+#[derive(Default)]
+pub(crate) struct Definitions(RwLock<Numbered>);
+
+#[derive(Default)]
+struct Numbered {
+    numbers: FxHashMap<Arc<Macro>, Definition>,
+    all: Vec<Arc<Macro>>,
+}
+
+impl Definitions {
+    pub(crate) fn of(&self, is: Macro) -> Definition {
+        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).numbers.get(&is) {
+            return *known;
+        }
+        let mut numbered = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = numbered.numbers.get(&is) {
+            return *known;
+        }
+        let is = Arc::new(is);
+        numbered.all.push(Arc::clone(&is));
+        let number = u32::try_from(numbered.all.len()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX);
+        numbered.numbers.insert(is, Definition(number));
+        Definition(number)
+    }
+
+    pub(crate) fn get(&self, definition: Definition) -> Arc<Macro> {
+        let numbered = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&numbered.all[definition.0.get() as usize - 1])
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).all.len()
     }
 }
 
@@ -182,7 +239,7 @@ fn parameters(words: &[Token]) -> Result<(Vec<Symbol>, bool), Unsure> {
 /// What the compiler defines before it reads anything, and what it answers.
 #[derive(Default, Debug)]
 pub(crate) struct Predefined {
-    pub(crate) macros: FxHashMap<Symbol, Arc<Macro>>,
+    pub(crate) macros: FxHashMap<Symbol, Definition>,
     /// Answers to questions: the name, and the operand without blanks.
     pub(crate) answers: std::collections::BTreeMap<(u8, Vec<u8>), i64>,
 }
@@ -190,8 +247,8 @@ pub(crate) struct Predefined {
 /// The definitions that hold at a place.
 pub(crate) struct Table {
     pub(crate) base: Arc<Predefined>,
-    changed: FxHashMap<Symbol, Option<Arc<Macro>>>,
-    pushed: FxHashMap<Symbol, Vec<Option<Arc<Macro>>>>,
+    changed: FxHashMap<Symbol, Option<Definition>>,
+    pushed: FxHashMap<Symbol, Vec<Option<Definition>>>,
 }
 
 impl Table {
@@ -201,10 +258,10 @@ impl Table {
         Self { base, changed, pushed: FxHashMap::default() }
     }
 
-    pub(crate) fn get(&self, name: Symbol) -> Option<&Arc<Macro>> {
+    pub(crate) fn get(&self, name: Symbol) -> Option<Definition> {
         match self.changed.get(&name) {
-            Some(changed) => changed.as_ref(),
-            None => self.base.macros.get(&name),
+            Some(changed) => *changed,
+            None => self.base.macros.get(&name).copied(),
         }
     }
 
@@ -213,8 +270,8 @@ impl Table {
         matches!(self.changed.get(&name), Some(Some(_)))
     }
 
-    pub(crate) fn define(&mut self, name: Symbol, is: &Arc<Macro>) {
-        self.changed.insert(name, Some(Arc::clone(is)));
+    pub(crate) fn define(&mut self, name: Symbol, is: Definition) {
+        self.changed.insert(name, Some(is));
     }
 
     pub(crate) fn undefine(&mut self, name: Symbol) {
@@ -222,7 +279,7 @@ impl Table {
     }
 
     pub(crate) fn push(&mut self, name: Symbol) {
-        let now = self.get(name).cloned();
+        let now = self.get(name);
         self.pushed.entry(name).or_default().push(now);
     }
 

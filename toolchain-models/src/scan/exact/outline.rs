@@ -6,11 +6,11 @@ mod digest;
 mod read;
 mod truth;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use super::dialect::Dialect;
 use super::facts::{Facts, Pragma};
-use super::macros::Macro;
+use super::macros::Definition;
 use super::symbol::{Symbol, Symbols};
 use super::token::{Token, tokens};
 use super::unsure::Unsure;
@@ -28,8 +28,8 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    fn new(bytes: &[u8], dialect: Dialect) -> Self {
-        Self { bytes: bytes.into(), dialect, tokens: OnceLock::new(), truths: Truths::default() }
+    fn new(bytes: &[u8], dialect: Dialect) -> Box<Self> {
+        Box::new(Self { bytes: bytes.into(), dialect, tokens: OnceLock::new(), truths: Truths::default() })
     }
 
     pub(crate) fn tokens(&self, symbols: &Symbols) -> &[Token] {
@@ -50,24 +50,24 @@ pub(crate) enum How {
 pub(crate) enum Operand {
     Quoted(Symbol),
     Angled(Symbol),
-    Computed(Text),
+    Computed(Box<Text>),
 }
 
-/// What a place in a file does.
+/// What a place in a file does. There are ten thousand in a unit: they are small.
 #[derive(Debug)]
 pub(crate) enum Does {
-    If(Text),
+    If(Box<Text>),
     Ifdef(Symbol, bool),
-    Elif(Text),
+    Elif(Box<Text>),
     Elifdef(Symbol, bool),
     Else,
     Endif,
     Include(How, Operand),
-    Define(Symbol, Arc<Macro>),
+    Define(Symbol, Definition),
     Undef(Symbol),
-    Pragma(Pragma),
+    Pragma(Box<Pragma>),
     /// `#line` (false) or a marker of the preprocessor's own (true).
-    Line(bool, Text),
+    Line(bool, Box<Text>),
     Facts(Box<Facts>),
     /// `#error`: the compiler fails, but goes on.
     Error,

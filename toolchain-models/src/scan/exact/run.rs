@@ -65,6 +65,8 @@ pub(super) struct Run<'a> {
     files: Files<'a>,
     table: Table,
     frames: Vec<Frame>,
+    /// Those of the files so far, by their numbers.
+    outlines: Vec<Option<Arc<Outline>>>,
     exact: Exact,
     /// Files that are read once, by size.
     once: HashMap<u64, Vec<Number>>,
@@ -109,6 +111,7 @@ impl<'a> Run<'a> {
             files,
             table: Table::new(base),
             frames: Vec::new(),
+            outlines: Vec::new(),
             exact: Exact::default(),
             once: HashMap::new(),
             any_once: false,
@@ -193,6 +196,7 @@ impl<'a> Run<'a> {
     fn preinclude(&mut self) -> Result<bool, Stop> {
         let hosted = match self.table.base.macros.get(&HOSTED) {
             Some(hosted) => {
+                let hosted = self.symbols.definitions.get(*hosted);
                 hosted.body(self.symbols)?.tokens.first().is_some_and(|token| &*self.symbols.text(token.text) == b"1")
             }
             None => return Err(Unsure::Option.into()),
@@ -212,17 +216,22 @@ impl<'a> Run<'a> {
         self.exact.prerequisites.push((self.files.all[file].path.clone(), system));
     }
 
-    fn outline(&self, file: Number) -> Result<Arc<Outline>, Stop> {
+    fn outline(&mut self, file: Number) -> Result<Arc<Outline>, Stop> {
+        if let Some(Some(known)) = self.outlines.get(file) {
+            return Ok(Arc::clone(known));
+        }
         let path = self.files.absolute(file);
         let Some(stat) = self.files.all[file].stat else { return Err(Unsure::Malformed.into()) };
         let outline = self
             .shelf
             .outline(&path, stat, self.dialect, self.world)
             .map_err(|error| Stop::Reason(Reason::io(&path, &error)))?;
-        match outline.unsure {
-            Some(unsure) => Err(unsure.into()),
-            None => Ok(outline),
+        if let Some(unsure) = outline.unsure {
+            return Err(unsure.into());
         }
+        self.outlines.resize(self.files.all.len().max(self.outlines.len()), None);
+        self.outlines[file] = Some(Arc::clone(&outline));
+        Ok(outline)
     }
 
     fn here(&self) -> Result<&Frame, Stop> {
@@ -314,7 +323,7 @@ impl<'a> Run<'a> {
                 // Only reached behind the branch that was taken.
                 Does::Elif(_) | Does::Elifdef(..) | Does::Else => at = item.end as usize + 1,
                 Does::Endif => {}
-                Does::Define(name, is) => self.table.define(*name, is),
+                Does::Define(name, is) => self.table.define(*name, *is),
                 Does::Undef(name) => self.table.undefine(*name),
                 Does::Include(how, operand) => {
                     self.line = (item.line, item.spliced);

@@ -1,10 +1,12 @@
-//! Names and spellings as small numbers, one table for all files of a session.
+//! Names, spellings and definitions as small numbers, one table for all files of a session.
 //!
 //! Knows nothing of what they mean, but for the few that the preprocessor itself gives a meaning.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
+
+use super::macros::Definitions;
 
 /// A spelling.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -37,6 +39,7 @@ known! {
 /// The table.
 pub(crate) struct Symbols {
     inner: RwLock<Inner>,
+    pub(crate) definitions: Definitions,
 }
 
 struct Inner {
@@ -48,7 +51,7 @@ impl Default for Symbols {
     fn default() -> Self {
         let texts: Vec<Arc<[u8]>> = KNOWN.iter().map(|text| Arc::from(*text)).collect();
         let numbers = texts.iter().cloned().zip(0..).collect();
-        Self { inner: RwLock::new(Inner { numbers, texts }) }
+        Self { inner: RwLock::new(Inner { numbers, texts }), definitions: Definitions::default() }
     }
 }
 
@@ -73,9 +76,9 @@ impl Symbols {
         inner.texts.get(symbol.0 as usize).cloned().unwrap_or_default()
     }
 
-    /// How many there are.
+    /// How many there are, definitions among them.
     pub(crate) fn len(&self) -> usize {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner).texts.len()
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).texts.len() + self.definitions.len()
     }
 }
 

@@ -95,6 +95,7 @@ impl Writer<'_> {
             Does::Define(name, is) => {
                 self.byte(7);
                 self.symbol(*name);
+                let is = self.symbols.definitions.get(*is);
                 self.text(is.text());
             }
             Does::Undef(name) => {

@@ -1,7 +1,5 @@
 //! Reads a file into its outline.
 
-use std::sync::Arc;
-
 use super::{Does, How, Item, Operand, Outline, Text};
 use crate::scan::exact::dialect::Dialect;
 use crate::scan::exact::facts::{Facts, Pragma, assembler_in, assembler_operand, starts_directive};
@@ -310,7 +308,7 @@ impl<'a> Reader<'a> {
         }
         match Pragma::of(&text) {
             None => {}
-            Some(pragma) if !self.body && self.parens == 0 => self.put(Does::Pragma(pragma)),
+            Some(pragma) if !self.body && self.parens == 0 => self.put(Does::Pragma(Box::new(pragma))),
             Some(pragma) if pragma.is_of_options() => self.facts.options = true,
             Some(Pragma::Dependency) => self.facts.dependency = true,
             Some(_) => self.facts.unclear = true,
@@ -362,7 +360,7 @@ impl<'a> Reader<'a> {
             b"import" => Some(self.include(How::Import)),
             b"define" => Some(self.define()),
             b"undef" => Some(self.name().map_or_else(Does::Unsure, Does::Undef)),
-            b"pragma" => Pragma::of(&self.rest()).map(Does::Pragma),
+            b"pragma" => Pragma::of(&self.rest()).map(|pragma| Does::Pragma(Box::new(pragma))),
             b"error" => Some(Does::Error),
             b"line" => Some(Does::Line(false, self.text())),
             word if word.first().is_some_and(u8::is_ascii_digit) && !self.dialect.assembly => {
@@ -416,7 +414,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn text(&mut self) -> Text {
+    fn text(&mut self) -> Box<Text> {
         let bytes = self.rest();
         Text::new(&bytes, self.dialect)
     }
@@ -525,6 +523,6 @@ impl<'a> Reader<'a> {
             body.run();
             self.facts = body.facts;
         }
-        Does::Define(name, Arc::new(Macro::new(&text, self.dialect)))
+        Does::Define(name, self.symbols.definitions.of(Macro::new(&text, self.dialect)))
     }
 }

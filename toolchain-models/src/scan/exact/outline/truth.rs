@@ -3,37 +3,36 @@
 //!
 //! Knows nothing of expressions.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use crate::scan::exact::macros::Macro;
+use crate::scan::exact::macros::Definition;
 use crate::scan::exact::symbol::Symbol;
 
 /// So many answers are kept of one condition: units of a build differ in few.
 const MOST: usize = 2;
 
 /// A name and its definition, as a condition found it.
-pub(crate) type Asked = (Symbol, Option<Arc<Macro>>);
+pub(crate) type Asked = (Symbol, Option<Definition>);
 
-/// The answers of one condition.
+/// What a condition asked for, and what it came to.
+type Answer = (Box<[Asked]>, bool);
+
+/// The answers of one condition, the latest first.
 #[derive(Default, Debug)]
-pub(crate) struct Truths(Mutex<Vec<(Box<[Asked]>, bool)>>);
+pub(crate) struct Truths(Mutex<[Option<Answer>; MOST]>);
 
 impl Truths {
     /// The truth, if the names have definitions with which it is known.
-    pub(crate) fn known<'d>(&self, definition: impl Fn(Symbol) -> Option<&'d Arc<Macro>>) -> Option<bool> {
-        let is = |(name, then): &Asked| match (then, definition(*name)) {
-            (None, None) => true,
-            (Some(then), Some(now)) => Arc::ptr_eq(then, now),
-            _ => false,
-        };
+    pub(crate) fn known(&self, definition: impl Fn(Symbol) -> Option<Definition>) -> Option<bool> {
+        let is = |(name, then): &Asked| *then == definition(*name);
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|(asked, _)| asked.iter().all(is)).map(|(_, truth)| *truth)
+        kept.iter().flatten().find(|(asked, _)| asked.iter().all(is)).map(|(_, truth)| *truth)
     }
 
     /// Keeps one more, in place of the oldest if need be.
     pub(crate) fn keep(&self, asked: Vec<Asked>, truth: bool) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.truncate(MOST - 1);
-        kept.insert(0, (asked.into(), truth));
+        kept.rotate_right(1);
+        kept[0] = Some((asked.into(), truth));
     }
 }

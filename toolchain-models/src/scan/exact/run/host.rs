@@ -2,17 +2,15 @@
 //!
 //! Knows nothing of directives.
 
-use std::sync::Arc;
-
 use super::{Run, TARGET};
 use crate::scan::exact::expand::Host;
-use crate::scan::exact::macros::{Builtin, Macro, QUESTIONS};
+use crate::scan::exact::macros::{Builtin, Definition, QUESTIONS};
 use crate::scan::exact::symbol::Symbol;
 use crate::scan::exact::token::Kind;
 use crate::scan::exact::unsure::{Stop, Unsure};
 
 impl Host for Run<'_> {
-    fn definition(&self, name: Symbol) -> Result<Option<&Arc<Macro>>, Unsure> {
+    fn definition(&self, name: Symbol) -> Result<Option<Definition>, Unsure> {
         if self.is_doubtful(name) && !self.tolerant {
             return Err(Unsure::Target);
         }

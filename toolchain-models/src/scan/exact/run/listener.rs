@@ -1,11 +1,10 @@
 //! Notes which definitions a condition asks a run for, and whether it asks for anything else.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use super::Run;
 use crate::scan::exact::expand::Host;
-use crate::scan::exact::macros::{Builtin, Macro};
+use crate::scan::exact::macros::{Builtin, Definition};
 use crate::scan::exact::outline::Asked;
 use crate::scan::exact::symbol::Symbol;
 use crate::scan::exact::token::Kind;
@@ -30,11 +29,11 @@ impl<'r, 'a> Listener<'r, 'a> {
 }
 
 impl Host for Listener<'_, '_> {
-    fn definition(&self, name: Symbol) -> Result<Option<&Arc<Macro>>, Unsure> {
+    fn definition(&self, name: Symbol) -> Result<Option<Definition>, Unsure> {
         let definition = self.run.definition(name)?;
         let mut asked = self.asked.borrow_mut();
         if !asked.iter().any(|(known, _)| *known == name) {
-            asked.push((name, definition.cloned()));
+            asked.push((name, definition));
         }
         Ok(definition)
     }
