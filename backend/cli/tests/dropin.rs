@@ -18,6 +18,8 @@ mod failing;
 mod halt;
 #[path = "dropin/killed.rs"]
 mod killed;
+#[path = "dropin/limits.rs"]
+mod limits;
 #[path = "dropin/telling.rs"]
 mod telling;
 #[path = "dropin/there.rs"]

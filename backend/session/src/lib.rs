@@ -39,6 +39,7 @@ mod ingest;
 mod issued;
 mod journal;
 pub mod lead;
+mod limits;
 mod listings;
 mod open;
 mod paths;

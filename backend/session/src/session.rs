@@ -32,6 +32,7 @@ use crate::hangup::Hangups;
 use crate::ingest::Contents;
 use crate::issued::Issued;
 use crate::journal::{Journal, Line, Log, Stats};
+use crate::limits::Limits;
 use crate::listings::Listings;
 use crate::paths::Paths;
 use crate::place::{is_denied, place};
@@ -102,6 +103,7 @@ pub struct Session {
     tally: Mutex<Stats>,
     hangups: Arc<Hangups>,
     unsealed: Option<String>,
+    limits: Limits,
     issued: Issued,
     lazy: Option<Lazy>,
     /// When a session began that answers before the work is done, in nanoseconds since 1970.
@@ -191,6 +193,7 @@ impl Session {
             tally: Mutex::default(),
             hangups: Hangups::start().map_err(at)?,
             unsealed: options.unsealed,
+            limits: Limits::own().map_err(at)?,
             issued: Issued::open(&options.gg_dir),
             begun: options.lazy.as_ref().map(|_| i128::try_from(since * 1000).unwrap_or(0)),
             lazy: options.lazy.map(Lazy::new),
@@ -286,6 +289,9 @@ impl Session {
     ) -> Result<Reply, Stop> {
         if let Some(why) = &self.unsealed {
             return Err(native("unsealed", why.clone()));
+        }
+        if let Some(what) = caller.and_then(|caller| self.limits.differ(caller)) {
+            return Err(native("limits", what));
         }
         let begun = Instant::now();
         let passed = || begun.elapsed().as_micros() as u64;

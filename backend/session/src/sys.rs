@@ -216,6 +216,15 @@ pub(crate) fn peer(socket: &std::os::unix::net::UnixStream) -> Option<u32> {
     u32::try_from(peer.pid).ok().filter(|pid| answer == 0 && *pid != 0)
 }
 
+/// A limit of a process, 0 for this one: soft and hard.
+pub(crate) fn limit(process: u32, kind: u32) -> io::Result<(u64, u64)> {
+    let process = libc::pid_t::try_from(process).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: nothing is set, and the out-pointer is to a live local
+    let got = unsafe { libc::prlimit(process, kind, std::ptr::null(), &raw mut limit) };
+    if got == 0 { Ok((limit.rlim_cur, limit.rlim_max)) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Whether this user may do all of this (`W_OK` …) with what is at a path.
 pub(crate) fn permits(path: &Path, what: libc::c_int) -> bool {
     let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return false };
