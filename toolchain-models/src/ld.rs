@@ -81,8 +81,12 @@ fn items(args: &[OsString], linker: Linker) -> Result<Vec<Item>, Reason> {
 
 /// Whether anything is to be linked; without it the linker only answers questions.
 pub(crate) fn has_inputs(args: &[OsString]) -> Result<bool, Reason> {
-    let is_input =
-        |item: &Item| matches!(item, Item::File(_) | Item::Option { effect: Effect::Library | Effect::Script, .. });
+    let is_input = |item: &Item| {
+        matches!(
+            item,
+            Item::File(_) | Item::Option { effect: Effect::Library | Effect::Script | Effect::DefaultScript, .. }
+        )
+    };
     Ok(args::parse(args, Linker::Bfd)?.iter().any(is_input))
 }
 
@@ -111,6 +115,8 @@ struct Call<'a> {
     /// What the plugins are and load.
     loaded: BTreeSet<Input>,
     outputs: Vec<OutputSpec>,
+    /// The script for the linker's own.
+    default_script: Option<OsString>,
     /// The output's name, if the command line gives one.
     output: Option<OsString>,
     /// The map's name is made of the output's.
@@ -129,6 +135,7 @@ impl<'a> Call<'a> {
             dirs: BTreeSet::new(),
             loaded: BTreeSet::new(),
             outputs: Vec::new(),
+            default_script: None,
             output: None,
             named_map: false,
             relocatable: false,
@@ -151,8 +158,6 @@ impl<'a> Call<'a> {
         self.link.machine = emulation.and_then(search::machine_of_emulation);
         let built_in = self.link.linker.built_in(ld_exe, emulation, self.world)?;
         self.link.sysroot = last(Effect::Sysroot).map_or(built_in.sysroot, |dir| self.cwd.join(dir));
-        let default_dirs: Vec<PathBuf> = built_in.dirs.iter().map(|dir| self.link.path(dir.as_os_str())).collect();
-        let mut no_default_dirs = false;
         for (name, effect, value) in options() {
             match effect {
                 Effect::Probe(kind) => return Err(Reason::new(kind, name)),
@@ -163,7 +168,8 @@ impl<'a> Call<'a> {
                     return Err(Reason::new(ReasonKind::UnmodelledOption, "build-id=uuid: drawn by lot"));
                 }
                 Effect::LibraryDir => self.link.dirs.push(self.link.path(value)),
-                Effect::NoDefaultDirs => no_default_dirs = true,
+                Effect::NoDefaultDirs => self.link.only_given_dirs = true,
+                Effect::Script => self.link.script_dirs(value)?,
                 Effect::Relocatable => self.relocatable = true,
                 Effect::RunPath => self.run_paths.run.extend(RunPaths::split(value)),
                 Effect::RunPathLink => self.run_paths.link.extend(RunPaths::split(value)),
@@ -172,8 +178,12 @@ impl<'a> Call<'a> {
                 _ => {}
             }
         }
-        if !no_default_dirs {
-            self.link.default_dirs.extend(default_dirs);
+        self.default_script = last(Effect::DefaultScript).filter(|_| !self.link.scripted).map(OsStr::to_owned);
+        if let Some(name) = &self.default_script {
+            self.link.script_dirs(name)?;
+        }
+        if !self.link.scripted {
+            built_in.dirs.iter().for_each(|dir| self.link.search_dir(dir.as_os_str()));
         }
         self.output = last(Effect::Output).map(OsStr::to_owned);
         let mut maps = options().filter(|(_, effect, _)| matches!(effect, Effect::Map | Effect::PrintMap));
@@ -270,6 +280,9 @@ impl<'a> Call<'a> {
                 Effect::JustSymbols => self.just_symbols(value, state)?,
                 _ => {}
             }
+        }
+        if let Some(name) = self.default_script.take() {
+            self.link.script(&name, state)?;
         }
         Ok(())
     }

@@ -237,6 +237,47 @@ fn scripts_name_files_in_many_places() {
     bench.check("ld -shared one.o --default-script=member.ld -o made.so -Llib");
 }
 
+/// `SEARCH_DIR` and `-L` make one list, in which the linker's own directories come last, or not at all.
+#[test]
+fn scripts_say_where_libraries_are() {
+    let bench = Bench::new();
+    bench.sh("mkdir given inner by_script; ar rcs by_script/libone.a one.o; ar rcs inner/libm.a one.o; cp inner/libm.a given");
+    bench.sh("ld --verbose | sed '1,/^====/d;/^====/,$d' | grep -v SEARCH_DIR >base.ld");
+    bench.file("whole.ld", "SEARCH_DIR(inner) SEARCH_DIR(\"by_script\") INCLUDE base.ld");
+    bench.file("other.ld", "SEARCH_DIR(given)\nINCLUDE base.ld");
+    bench.file("dirs.ld", "SEARCH_DIR(inner) SEARCH_DIR(by_script)\n");
+    bench.file("insert.ld", "INCLUDE dirs.ld SECTIONS { .extra : { *(.extra) } } INSERT AFTER .text;");
+    bench.file("late.ld", "SECTIONS { .extra : { *(.extra) } } INSERT AFTER .text; INCLUDE dirs.ld");
+    for (call, found) in [
+        ("-T whole.ld two.o -lone -lm", Some("inner")),
+        ("two.o -lone -lm -T whole.ld", Some("inner")),
+        ("two.o -lone -lm -T insert.ld", Some("inner")),
+        ("two.o -lone -lm -dT whole.ld", Some("inner")),
+        ("two.o -lone -lm -dT insert.ld", Some("inner")),
+        ("two.o -lone -lm -dT whole.ld -Lgiven", Some("given")),
+        ("two.o -lone -lm -T whole.ld -Lgiven", Some("inner")),
+        ("two.o -lone -lm -T insert.ld -Lgiven", Some("inner")),
+        ("two.o -lone -lm -Lgiven -T insert.ld", Some("given")),
+        ("two.o -lone -lm -T other.ld -T dirs.ld", Some("given")),
+        ("two.o -lone -lm -T insert.ld -T other.ld", Some("inner")),
+        ("two.o -lone -lm -T insert.ld -dT other.ld", Some("inner")),
+        ("two.o -lone -lm -T dirs.ld -dT other.ld", Some("inner")),
+        ("two.o -lone -lm -dT other.ld -dT whole.ld", Some("inner")),
+        ("two.o -lone -lm -T dirs.ld -nostdlib", Some("inner")),
+        ("two.o dirs.ld -lone -lm", None),
+        ("two.o dirs.ld -lone -lm -Lgiven", Some("given")),
+        ("two.o dirs.ld -lone -lm -T other.ld", Some("given")),
+    ] {
+        let inference = bench.check(&format!("ld -shared -o made.so {call}"));
+        let found = found.map(|dir| bench.path().join(dir).join("libm.a"));
+        let own = files(&inference).into_iter().find(|path| path.ends_with("libm.a"));
+        assert_eq!(own, found, "{call}");
+    }
+    for call in ["-T base.ld -lone", "-lone -nostdlib -T whole.ld", "-lone dirs.ld", "-T late.ld -lm -dT base.ld -lc"] {
+        assert_eq!(bench.0.reason(&format!("ld -shared -o made.so two.o {call}")), "input", "{call}");
+    }
+}
+
 #[test]
 fn outputs_and_their_names() {
     let bench = Bench::new();

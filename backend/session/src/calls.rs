@@ -13,7 +13,7 @@ use crate::session::Source;
 use crate::{processor, sys};
 
 /// Raised when models change what they infer: older entries are then not found.
-pub(crate) const GENERATION: u32 = 18;
+pub(crate) const GENERATION: u32 = 19;
 
 /// What is kept of a call, but for what its model saw.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

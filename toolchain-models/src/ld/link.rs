@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::binutils::format;
 use crate::derive::{derive, key_of};
@@ -48,10 +49,15 @@ pub(crate) struct Link<'a> {
     pub linker: Linker,
     /// The system root, mostly empty.
     pub sysroot: PathBuf,
-    /// `-L`.
+    /// Where libraries are searched: `-L` and `SEARCH_DIR` of the command line's scripts as they stand there, then the linker's own,
+    /// then `SEARCH_DIR` of inputs.
     pub dirs: Vec<PathBuf>,
-    /// `SEARCH_DIR` of scripts, then of the linker itself.
+    /// Those of them that are not by `-L`.
     pub default_dirs: Vec<PathBuf>,
+    /// `-nostdlib`: from here on there are none of these.
+    pub only_given_dirs: bool,
+    /// A script stands for the linker's own, with its directories.
+    pub scripted: bool,
     /// Objects of other machines are passed over.
     pub machine: Option<Machine>,
     /// A file with a compiler's intermediate code, which a plugin would claim.
@@ -76,6 +82,8 @@ impl<'a> Link<'a> {
             sysroot: PathBuf::new(),
             dirs: Vec::new(),
             default_dirs: Vec::new(),
+            only_given_dirs: false,
+            scripted: false,
             machine: None,
             intermediate: None,
             files: BTreeSet::new(),
@@ -140,7 +148,7 @@ impl<'a> Link<'a> {
 
     /// Opens the first of these names on the search path; false if there is none.
     fn search(&mut self, names: &[OsString], state: State, depth: usize) -> Result<bool, Reason> {
-        for dir in self.all_dirs() {
+        for dir in self.dirs.clone() {
             for name in names {
                 if self.try_open(&dir.join(name), state, depth)? {
                     return Ok(true);
@@ -150,7 +158,34 @@ impl<'a> Link<'a> {
         Ok(false)
     }
 
-    /// A script given by an option; its directories and files count from here on.
+    /// A directory that no `-L` gives, at the end of the search path.
+    pub(crate) fn search_dir(&mut self, dir: &OsStr) {
+        if !self.only_given_dirs {
+            self.dirs.push(self.path(dir));
+            self.default_dirs.push(self.path(dir));
+        }
+    }
+
+    /// What a script given by an option is to the search path: libraries before it are found there too.
+    pub(crate) fn script_dirs(&mut self, name: &OsStr) -> Result<(), Reason> {
+        self.dirs_of(name, self.scripted, 0)
+    }
+
+    fn dirs_of(&mut self, name: &OsStr, scripted: bool, depth: usize) -> Result<(), Reason> {
+        let path = self.command_file(name)?;
+        self.scripted = true;
+        for command in script::commands(&self.text(&path, depth)?) {
+            match command {
+                Command::SearchDir(dir) => self.search_dir(&dir),
+                Command::Include { name, .. } => self.dirs_of(&name, scripted, depth + 1)?,
+                Command::Insert => self.scripted = scripted,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A script given by an option; its files count from here on.
     pub(crate) fn script(&mut self, name: &OsStr, state: State) -> Result<(), Reason> {
         let path = self.command_file(name)?;
         self.run_script(&path, false, State { early: true, ..state }, 0)
@@ -160,7 +195,7 @@ impl<'a> Link<'a> {
     pub(crate) fn command_file(&mut self, name: &OsStr) -> Result<PathBuf, Reason> {
         self.world.purpose(&|| format!("{}, a script or list of the linker", name.display()));
         let candidates: Vec<PathBuf> =
-            std::iter::once(self.path(name)).chain(self.all_dirs().into_iter().map(|dir| dir.join(name))).collect();
+            std::iter::once(self.path(name)).chain(self.dirs.iter().map(|dir| dir.join(name))).collect();
         for path in candidates {
             if self.exists(&path)? {
                 self.files.insert(path.clone());
@@ -170,15 +205,15 @@ impl<'a> Link<'a> {
         Err(missing(name))
     }
 
-    fn all_dirs(&self) -> Vec<PathBuf> {
-        self.dirs.iter().chain(&self.default_dirs).cloned().collect()
-    }
-
-    fn run_script(&mut self, path: &Path, inside: bool, state: State, depth: usize) -> Result<(), Reason> {
+    fn text(&self, path: &Path, depth: usize) -> Result<Arc<[u8]>, Reason> {
         if depth > MAX_DEPTH {
             return Err(Reason::new(ReasonKind::Footprint, format!("{}: scripts include each other", path.display())));
         }
-        let text = self.world.read(path).map_err(|error| Reason::io(path, &error))?;
+        self.world.read(path).map_err(|error| Reason::io(path, &error))
+    }
+
+    fn run_script(&mut self, path: &Path, inside: bool, state: State, depth: usize) -> Result<(), Reason> {
+        let text = self.text(path, depth)?;
         let near = path.parent().unwrap_or(Path::new("/")).to_owned();
         let in_sysroot = !self.sysroot.as_os_str().is_empty() && path.starts_with(&self.sysroot);
         for command in script::commands_at(&text, inside) {
@@ -188,7 +223,9 @@ impl<'a> Link<'a> {
                     let path = self.command_file(&name)?;
                     self.run_script(&path, inside || deeper, state, depth + 1)?;
                 }
-                Command::SearchDir(dir) => self.default_dirs.push(self.path(&dir)),
+                // Those of the command line's have theirs already.
+                Command::SearchDir(_) if state.early => {}
+                Command::SearchDir(dir) => self.search_dir(&dir),
                 Command::Mention(name) => self.mention(&name, state, depth)?,
                 Command::OutputFormat(name) => format::target(&name)?,
                 Command::Output(name) if state.early => self.output = Some(name),
@@ -201,7 +238,7 @@ impl<'a> Link<'a> {
                     let what = format!("TARGET(binary) in {}", path.display());
                     return Err(Reason::new(ReasonKind::UnmodelledOption, what));
                 }
-                Command::Target(_) => {}
+                Command::Target(_) | Command::Insert => {}
             }
         }
         Ok(())

@@ -50,6 +50,8 @@ pub(crate) enum Effect {
     RunPathLink,
     /// A script in the linker's command language.
     Script,
+    /// One that is read after the command line, if no other stands for the linker's own; the last counts.
+    DefaultScript,
     /// A list of symbols in the linker's command language, searched for as scripts are.
     ListFile,
     /// A file that is read as it stands.
@@ -91,9 +93,9 @@ macro_rules! table {
 }
 
 use Effect::{
-    BuildId, DependencyFile, Dynamic, Emulation, Format, ImportLibrary, JustSymbols, Library, LibraryDir, ListFile,
-    Map, NoDefaultDirs, Output, OutputFormat, Plugin, PopState, PrintMap, Probe, Pure, PushState, Reads, Relocatable,
-    RunPath, RunPathLink, Script, Sysroot, Unmodelled,
+    BuildId, DefaultScript, DependencyFile, Dynamic, Emulation, Format, ImportLibrary, JustSymbols, Library,
+    LibraryDir, ListFile, Map, NoDefaultDirs, Output, OutputFormat, Plugin, PopState, PrintMap, Probe, Pure, PushState,
+    Reads, Relocatable, RunPath, RunPathLink, Script, Sysroot, Unmodelled,
 };
 
 /// Options with names of two letters and more, sorted bytewise.
@@ -136,10 +138,10 @@ pub(crate) static LONG: &[Opt] = table! {
     ("cref", None, Pure),
     ("ctf-share-types", Required, Pure),
     ("ctf-variables", None, Pure),
-    ("dT", Required, Script),
+    ("dT", Required, DefaultScript),
     ("dc", None, Pure),
     ("default-imported-symver", None, Pure),
-    ("default-script", Required, Script),
+    ("default-script", Required, DefaultScript),
     ("default-symver", None, Pure),
     ("defsym", Required, Pure),
     ("demangle", Optional, Pure),

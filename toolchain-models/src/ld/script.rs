@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Output(OsString),
     /// The format of the files that follow.
     Target(OsString),
+    /// What stands here goes into the script that would be used without this one.
+    Insert,
 }
 
 /// The commands of a script that name files.
@@ -65,6 +67,11 @@ pub(crate) fn commands_at(text: &[u8], inside: bool) -> Vec<Command> {
             }
             b"OUTPUT" if depth == 0 && opens => found.extend(tokens.get(at + 2).map(|name| Command::Output(name.os()))),
             b"TARGET" if depth == 0 && opens => found.extend(tokens.get(at + 2).map(|name| Command::Target(name.os()))),
+            b"INSERT"
+                if depth == 0 && tokens.get(at + 1).is_some_and(|next| next.is(b"AFTER") || next.is(b"BEFORE")) =>
+            {
+                found.push(Command::Insert);
+            }
             name if depth > 0 && may_be_file(name) => found.push(Command::Mention(OsStr::from_bytes(name).to_owned())),
             _ => {}
         }
