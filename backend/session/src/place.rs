@@ -190,7 +190,12 @@ fn through(object: &mut Content<'_>, path: &Path, mode: u32) -> io::Result<()> {
             })
         }
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+            // A link that leads nowhere: what is made where it points to has no mode yet.
+            let made = !path.exists();
+            let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+            if made {
+                file.set_permissions(Permissions::from_mode(mode))?;
+            }
             let length = object.len()?;
             // A full disk is noticed while the old bytes are still there.
             sys::reserve(&file, length)?;
@@ -280,8 +285,8 @@ mod tests {
         assert_eq!(fs::metadata(&out).unwrap().ino(), before);
         // A link that leads nowhere: the file is made where it points to.
         std::os::unix::fs::symlink("made", dir.join("dangling")).unwrap();
-        through(&mut object, &dir.join("dangling"), 0o644).unwrap();
-        assert_eq!(fs::read_to_string(dir.join("made")).unwrap(), "new bytes");
+        through(&mut object, &dir.join("dangling"), 0o604).unwrap();
+        assert_eq!(state(&dir.join("made")), ("new bytes".to_owned(), 0o604));
         fs::remove_dir_all(dir).unwrap();
     }
 }
