@@ -287,7 +287,9 @@ fn compare_footprint(
     found: &mut BTreeSet<Difference>,
 ) -> Result<(), SessionError> {
     let inputs = flatten(store, &thunk.root)?;
-    let outputs: BTreeSet<PathBuf> = thunk.outputs.iter().map(|o| PathBuf::from(OsStr::from_bytes(&o.path))).collect();
+    let outputs = thunk.outputs.iter().map(|output| Path::new(OsStr::from_bytes(&output.path)));
+    // What is written through a link, and the link itself, which may be removed.
+    let outputs: BTreeSet<PathBuf> = outputs.flat_map(|path| [path.to_owned(), physical(path)]).collect();
     let written = written(trace);
     let driver = physical(exe);
     for access in trace.accesses.iter().filter(|access| access.found) {

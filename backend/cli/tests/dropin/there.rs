@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use gg_testkit::Tree;
+use serde_json::json;
 
 use crate::bench::{Bench, assert_alike};
 
@@ -21,13 +22,17 @@ all:
 \tset -e; ln -s later dangling; $(CC) first.o -o dangling; ./later
 \tset -e; cp first.o full.o; chmod 640 full.o; ln -s full.o there.o; $(CC) -c a.c -o there.o
 \tset -e; : >stripped; $(STRIP) -o stripped first
+\tset -e; umask 027; ln -s d/made x.d; $(CC) -MD -MF x.d -c a.c -o x.o; ln -s d/a.s x.s; $(CC) -S a.c -o x.s
+\tset -e; umask 027; touch d/there; chmod 604 d/there; ln -s d/there y.d; $(CC) -MD -MF y.d -c a.c -o y.o
 ";
     let bench = Bench::new(Tree::new().file("Makefile", makefile).file("a.c", "int main(void) { return 0; }\n"));
     for _ in 0..3 {
         let ended = bench.alike(&[]);
         assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     }
-    assert!(bench.stats()["memo_hits"].as_u64() > Some(0));
+    let stats = bench.stats();
+    assert!(stats["memo_hits"].as_u64() > Some(0));
+    assert_eq!(stats["model_misses"], json!([]));
 }
 
 /// What a call wrote, the same call may find when it comes again.
