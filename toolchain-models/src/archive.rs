@@ -2,10 +2,6 @@
 //!
 //! Knows nothing of what members hold, nor where a thin archive's members lie.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-
 /// How a plain archive begins.
 pub(crate) const MAGIC: &[u8] = b"!<arch>\n";
 /// How a thin archive begins: its members stand in files of their own.
@@ -63,23 +59,10 @@ pub(crate) fn contents(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     all(bytes).filter(|member| !member.is_table()).map(|member| member.content)
 }
 
-/// The paths of a thin archive's members as written: absolute, or from the archive's directory. A member inside a nested
-/// archive stands as that archive's path.
-pub(crate) fn members(bytes: &[u8]) -> Vec<&Path> {
-    let table = all(bytes).find(|member| member.name == b"//").map_or(&[][..], |member| member.content);
-    let mut paths: Vec<&Path> = all(bytes)
-        .filter(|member| !member.is_table())
-        .filter_map(|member| member_name(member.name, table))
-        .map(|name| Path::new(OsStr::from_bytes(name)))
-        .collect();
-    paths.dedup();
-    paths
-}
-
 /// What a header says of one member.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Entry<'a> {
-    /// Its name, in a thin archive its path.
+    /// Its name, in a thin archive its path: absolute, or from the archive's directory; the path of a nested archive that holds it.
     pub name: &'a [u8],
     /// Its modification time, in seconds.
     pub date: u64,
@@ -153,7 +136,7 @@ mod tests {
         header.extend_from_slice(b"short");
         assert_eq!(contents(&header).count(), 0);
         assert_eq!(entries(&header), None);
-        assert!(members(b"!<thin>\n/99             0           0     0     100644  1         `\n").is_empty());
+        assert_eq!(entries(b"!<thin>\n/99             0           0     0     100644  1         `\n"), None);
     }
 
     #[test]

@@ -146,6 +146,8 @@ fn thin_archives_bring_their_members() {
     let inference = bench.check(&bench.collect2("gcc main.o -Llib -lboth -lm -o prog"));
     let inputs = files(&inference);
     assert!(inputs.contains(&bench.path().join("lib/../sub/two.o")), "{inputs:?}");
+    bench.sh("cp lib/libboth.a odd.a; printf rest >>odd.a");
+    assert_eq!(bench.0.reason("ld main.o odd.a"), "footprint");
     bench.sh("rm sub/two.o");
     assert_eq!(bench.0.reason("ld main.o -Llib -lboth"), "input");
 }

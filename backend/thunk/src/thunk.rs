@@ -24,7 +24,8 @@ pub struct Step {
     pub argv: Vec<Bytes>,
 }
 
-/// How a tool writes an output when something stands at its path already.
+/// How a tool writes an output when something stands at its path already. Models refuse what appends to it: it would be made
+/// without the bytes that are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writes {
     /// What stood there is removed; a new file takes its place (`as`, `ld`).

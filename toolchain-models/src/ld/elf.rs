@@ -2,7 +2,9 @@
 //!
 //! Knows nothing of paths to search or of options.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use goblin::elf::Elf;
 use goblin::elf::dynamic::{DT_RPATH, DT_RUNPATH};
@@ -11,7 +13,7 @@ use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 
-use crate::archive;
+use crate::archive::{self, Entry};
 
 /// A word size and a machine; objects of another are passed over by a library search.
 pub(crate) type Machine = (bool, u16);
@@ -25,8 +27,8 @@ pub(crate) enum Content {
     Shared(Shared),
     /// An archive, with the machine of its first ELF member.
     Archive(Option<Machine>),
-    /// A thin archive, with its members' paths as written in it.
-    Thin(Vec<PathBuf>),
+    /// A thin archive, with its members' paths as written in it, if it is understood.
+    Thin(Option<Vec<PathBuf>>),
     /// Text: a linker script, where the linker does not know the format.
     Text,
     /// Anything else.
@@ -63,10 +65,12 @@ pub(crate) fn facts(bytes: &[u8]) -> Facts {
         return Facts { content: of_elf(bytes), lto: has_lto_sections(bytes) };
     }
     if bytes.starts_with(archive::THIN_MAGIC) {
-        return Facts {
-            content: Content::Thin(archive::members(bytes).into_iter().map(Path::to_path_buf).collect()),
-            lto: false,
+        let paths = |entries: Vec<Entry<'_>>| {
+            let mut paths: Vec<PathBuf> = entries.iter().map(|entry| OsStr::from_bytes(entry.name).into()).collect();
+            paths.dedup();
+            paths
         };
+        return Facts { content: Content::Thin(archive::entries(bytes).map(paths)), lto: false };
     }
     if bytes.starts_with(archive::MAGIC) {
         let lto = may_hold_lto(bytes)

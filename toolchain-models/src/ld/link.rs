@@ -313,7 +313,11 @@ impl<'a> Link<'a> {
         }
         match facts.content {
             Content::Shared(shared) => self.loaded.push(Loaded { path: path.to_owned(), shared }),
-            Content::Thin(members) => {
+            Content::Thin(None) => {
+                let what = format!("{}: an archive of another kind", path.display());
+                return Err(Reason::new(ReasonKind::Footprint, what));
+            }
+            Content::Thin(Some(members)) => {
                 let dir = path.parent().unwrap_or(Path::new("/")).to_owned();
                 for member in members {
                     let member = dir.join(member);
@@ -385,7 +389,7 @@ impl<'a> Link<'a> {
         if path.extension() == Some(OsStr::new("o")) {
             return look(self.world);
         }
-        derive(self.world, &format!("ld facts 1\0{}", key_of(path)), look)
+        derive(self.world, &format!("ld facts 2\0{}", key_of(path)), look)
     }
 }
 

@@ -110,7 +110,8 @@ fn quoted(name: &[u8]) -> Vec<u8> {
     text
 }
 
-fn without_dots(mut path: &[u8]) -> &[u8] {
+/// A path as `-M` prints it: no `./` in front.
+pub(super) fn without_dots(mut path: &[u8]) -> &[u8] {
     while let Some(rest) = path.strip_prefix(b"./") {
         let slashes = rest.iter().take_while(|byte| **byte == b'/').count();
         path = &rest[slashes..];

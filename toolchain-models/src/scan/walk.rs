@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::depfile::without_dots;
 use super::lex::{Flavour, Form, Lexed, Operand};
 use super::macros::{ByName, Macros};
 use super::{Bodies, Headers};
@@ -455,13 +456,4 @@ impl<'a> Walk<'a> {
 fn dir_of(path: &Path) -> &[u8] {
     let bytes = path.as_os_str().as_bytes();
     bytes.iter().rposition(|byte| *byte == b'/').map_or(&[], |slash| &bytes[..=slash])
-}
-
-/// A path as `-M` prints it: no `./` in front.
-fn without_dots(mut path: &[u8]) -> &[u8] {
-    while let Some(rest) = path.strip_prefix(b"./") {
-        let slashes = rest.iter().take_while(|byte| **byte == b'/').count();
-        path = &rest[slashes..];
-    }
-    path
 }
