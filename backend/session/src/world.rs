@@ -269,6 +269,9 @@ impl<'a> LiveWorld<'a> {
             }
         };
         if of_the_process(path) {
+            if seeing.get(how).flatten().is_none() && path.starts_with("/proc") {
+                return Err(io::Error::other("may be there for the caller"));
+            }
             for stat in [&mut seeing.own, &mut seeing.followed].into_iter().flatten().flatten() {
                 if stat.kind != FileKind::Dir {
                     stat.kind = FileKind::Other;

@@ -95,6 +95,33 @@ all:
     }
 }
 
+/// What another process has there is not what the tool has.
+#[test]
+fn directories_of_the_process() {
+    let makefile = "\
+all:
+\t$(CC) -c one/f.c
+\t$(AR) rcs one/libl.a f.o
+\t$(CC) -c two/f.c
+\t$(AR) rcs two/libl.a f.o
+\t$(CC) -c a.s -Wa,-I/proc/self/cwd/one -Wa,-Itwo
+\t$(CC) -I/proc/self/cwd/one -Itwo -c h.c
+\t$(CC) -c m.c
+\t$(CC) -L/proc/self/cwd/one -Ltwo m.o -ll -o m; ./m
+";
+    let project = Tree::new()
+        .file("Makefile", makefile)
+        .file("a.s", ".incbin \"f.c\"\n")
+        .file("h.c", "#include <f.c>\n")
+        .file("m.c", "int f(void);\nint main(void) { return f(); }\n")
+        .file("one/f.c", "int f(void) { return 0; }\n")
+        .file("two/f.c", "int f(void) { return 1; }\n");
+    let bench = Bench::new(project);
+    let ended = bench.alike(&[]);
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    assert_eq!(bench.stats()["native"], json!({"io": 3}));
+}
+
 /// Of two headers with the same bytes and times, one is read where they are to be read once.
 #[test]
 fn times_that_decide_what_is_read() {

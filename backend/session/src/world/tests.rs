@@ -21,6 +21,9 @@ fn standard_streams_are_no_files_whatever_they_are_here() {
             assert_eq!(stat.unwrap().map(|stat| stat.kind), Some(FileKind::Other), "{path}");
         }
     }
+    for path in ["/proc/self/cwd/nowhere", "//proc/self/fd/1000"] {
+        assert!(world.stat(Path::new(path)).is_err() && world.lstat(Path::new(path)).is_err(), "{path}");
+    }
     assert_eq!(world.stat(Path::new("/dev")).unwrap().map(|stat| stat.kind), Some(FileKind::Dir));
 }
 
