@@ -61,6 +61,25 @@ fn an_error_in_the_assembly() {
     assert_broken(&ended, "Error: no such instruction");
 }
 
+/// What it says has addresses, and what it reads to say so is no input.
+#[test]
+fn a_compiler_that_crashes() {
+    let source = "int __GIMPLE () f (int a)\n{\n  int x;\n  x = a;\n  goto nowhere;\n}\n";
+    let makefile = "\
+all: last.o
+\t@! $(CC) -fgimple -c broken.c 2>said; grep -o 'internal compiler error' said; rm said
+\t@! $(CC) -fgimple -c -O0 broken.c 2>/dev/null
+";
+    for ended in both_ways(broken(source).file("Makefile", makefile)) {
+        assert_eq!(
+            (ended.stdout.contains("internal compiler error"), ended.status),
+            (true, Some(0)),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
 #[test]
 fn an_undefined_symbol_at_link() {
     let project = Tree::new()
