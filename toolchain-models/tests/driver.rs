@@ -173,6 +173,15 @@ fn environment() {
         let bench = Bench::new(&[("a.c", "")]).with(name, "x");
         assert_eq!(bench.reason("gcc -c a.c"), "environment", "{name}");
     }
+    let linked = "gcc -fuse-ld=lld -shared -nostdlib a.c -o a.so";
+    for (name, command) in
+        [("DEPENDENCIES_OUTPUT", "gcc -c a.c"), ("LLD_REPRODUCE", linked), ("SUNPRO_DEPENDENCIES", "gcc -c a.c")]
+    {
+        let bench = Bench::new(&[("a.c", "")]).with(name, "");
+        assert_eq!((bench.native(command).status, bench.reason(command)), (Some(1), "environment"), "{name}");
+    }
+    let others = ["GCC_COMPARE_DEBUG", "LD_AUDIT", "LD_PRELOAD", "LLD_IN_TEST", "LLD_VERSION", "LOCPATH"];
+    others.iter().fold(Bench::new(&[("a.c", "")]), |bench, name| bench.with(name, "")).agrees(linked);
     assert_eq!(Bench::new(&[("a.c", "")]).with("LANG", "de_DE.ISO-8859-1").reason("gcc -c a.c"), "locale");
 }
 

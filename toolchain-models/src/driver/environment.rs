@@ -27,6 +27,9 @@ const REFUSED: &[&str] = &[
     "SUNPRO_DEPENDENCIES",
 ];
 
+/// Of these also those that are set to nothing: then no file can be opened by that name.
+const EVEN_EMPTY: &[&str] = &["DEPENDENCIES_OUTPUT", "LLD_REPRODUCE", "SUNPRO_DEPENDENCIES"];
+
 /// Read by cc1 and as.
 const COMPILER: &[&str] = &[
     "CPATH",
@@ -47,7 +50,7 @@ const LINKER: &[&str] = &["COLLECT_NO_DEMANGLE", "GNUTARGET", "LDEMULATION", "LD
 
 /// The reason to run the real tool, if the caller's environment is one.
 pub(crate) fn check(req: &Request) -> Result<(), Reason> {
-    let set = |name: &&&str| req.var(name).is_some_and(|value| !value.is_empty());
+    let set = |name: &&&str| req.var(name).is_some_and(|value| !value.is_empty() || EVEN_EMPTY.contains(name));
     REFUSED.iter().find(set).map_or(Ok(()), |name| Err(Reason::new(ReasonKind::Environment, *name)))
 }
 
