@@ -62,7 +62,7 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
         move |command: &&plan::Command| command.argv.first().is_some_and(|exe| base_name(exe) == name.as_bytes())
     };
     let links = plan.commands.iter().any(|command| is("collect2")(&command));
-    let mut builder = Builder::new(req, world, environment::of(req, links, world));
+    let mut builder = Builder::new(req, world, environment::of(req, links, world)?);
     builder.read_by_others = parsed.operands.len() != 1 || links || !files.is_empty() || !specs.is_empty();
     builder.piped = args.iter().any(|arg| arg == "-pipe");
     // The driver has read them: they are none of the steps' files, but of the call's.
@@ -103,7 +103,7 @@ pub(crate) fn infer(req: &Request, world: &dyn World, headers: &Headers) -> Resu
 pub(crate) fn infer_step(req: &Request, world: &dyn World, headers: &Headers) -> Result<Inference, Reason> {
     environment::check(req)?;
     let response::Expanded { args: mut argv, files } = response::expand(req.args(), &req.cwd, world)?;
-    let mut builder = Builder::new(req, world, environment::of(req, false, world));
+    let mut builder = Builder::new(req, world, environment::of(req, false, world)?);
     builder.read_by_others = !files.is_empty();
     builder.add(files.into_iter().map(Input::File));
     let mut inputs = Vec::new();

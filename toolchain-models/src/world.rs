@@ -120,7 +120,12 @@ pub(crate) fn real_path(path: &Path, world: &dyn World) -> Result<PathBuf, Reaso
         }
         let next = real.join(&part);
         let stat = world.lstat(&next).map_err(|error| Reason::io(&next, &error))?;
-        if stat.is_some_and(|stat| stat.kind == FileKind::Symlink) {
+        let kind = stat.map(|stat| stat.kind);
+        if kind == Some(FileKind::Other) || kind == Some(FileKind::Symlink) && next.starts_with("/proc") {
+            // Another process may find another file there.
+            return Err(Reason::new(ReasonKind::Environment, path.display().to_string()));
+        }
+        if kind == Some(FileKind::Symlink) {
             links += 1;
             if links > 40 {
                 return Err(Reason::new(ReasonKind::Input, format!("{}: too many symbolic links", path.display())));

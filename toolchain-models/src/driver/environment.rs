@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::request::Request;
 use crate::verdict::{Reason, ReasonKind};
-use crate::world::World;
+use crate::world::{World, real_path};
 
 /// These change what is read, written or loaded in ways that no model follows.
 const REFUSED: &[&str] = &[
@@ -55,7 +55,7 @@ pub(crate) fn check(req: &Request) -> Result<(), Reason> {
 }
 
 /// The environment of the steps, as far as it comes from the caller (the locale apart).
-pub(crate) fn of(req: &Request, links: bool, world: &dyn World) -> BTreeMap<Vec<u8>, Vec<u8>> {
+pub(crate) fn of(req: &Request, links: bool, world: &dyn World) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Reason> {
     let linker = if links { LINKER } else { &[] };
     let mut env = BTreeMap::new();
     for name in COMPILER.iter().chain(linker) {
@@ -63,18 +63,22 @@ pub(crate) fn of(req: &Request, links: bool, world: &dyn World) -> BTreeMap<Vec<
             env.insert(name.as_bytes().to_vec(), value.as_bytes().to_vec());
         }
     }
-    env.insert(b"PWD".to_vec(), logical_cwd(req, world).as_bytes().to_vec());
-    env
+    env.insert(b"PWD".to_vec(), logical_cwd(req, world)?.as_bytes().to_vec());
+    Ok(env)
 }
 
 /// The value of `PWD` if it names the working directory, as tools record it, else the directory itself.
-fn logical_cwd<'a>(req: &'a Request, world: &dyn World) -> &'a OsStr {
+fn logical_cwd<'a>(req: &'a Request, world: &dyn World) -> Result<&'a OsStr, Reason> {
     let Some(pwd) = req.var("PWD").filter(|pwd| pwd.as_bytes().starts_with(b"/") && *pwd != req.cwd.as_os_str()) else {
-        return req.cwd.as_os_str();
+        return Ok(req.cwd.as_os_str());
     };
+    // The answer rests on each link on the way.
+    if real_path(Path::new(pwd), world).is_err_and(|reason| reason.kind == ReasonKind::Environment) {
+        return Err(Reason::new(ReasonKind::Environment, "PWD"));
+    }
     let place = |path: &Path| world.stat(path).ok().flatten().map(|stat| (stat.dev, stat.ino));
-    match (place(Path::new(pwd)), place(&req.cwd)) {
+    Ok(match (place(Path::new(pwd)), place(&req.cwd)) {
         (Some(logical), Some(physical)) if logical == physical => pwd,
         _ => req.cwd.as_os_str(),
-    }
+    })
 }

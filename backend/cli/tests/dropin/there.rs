@@ -122,6 +122,28 @@ all:
     assert_eq!(bench.stats()["native"], json!({"io": 3}));
 }
 
+/// `PWD` names the working directory, another one, and then the other way round.
+#[test]
+fn the_working_directory_by_a_link() {
+    let makefile = "\
+all:
+\tset -e; mkdir r1 r2; for d in 1 2 1; do ln -sfn r$$d cur; for w in 1 2; do \\
+\t  (cd r$$w; PWD=$(CURDIR)/cur $(CC) -g -c ../a.c; cp a.o $$d.o); done; done
+\tln -s /proc/self/cwd here
+\tPWD=$(CURDIR)/here $(CC) -g -c a.c
+\tPWD=/proc/self/cwd $(CC) -g -c a.c -o b.o
+";
+    let bench = Bench::new(Tree::new().file("Makefile", makefile).file("a.c", "int a;\n"));
+    for _ in 0..2 {
+        let ended = bench.alike(&[]);
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+        for (first, second) in [("r1/1.o", "r1/2.o"), ("r2/1.o", "r2/2.o"), ("a.o", "b.o")] {
+            assert_ne!(ended.tree.get(first), ended.tree.get(second), "{second}");
+        }
+    }
+    assert_eq!(bench.stats()["native"]["environment"], 4);
+}
+
 /// Of two headers with the same bytes and times, one is read where they are to be read once.
 #[test]
 fn times_that_decide_what_is_read() {
