@@ -2,7 +2,8 @@
 //! "Options for Directory Search" and "Environment Variables Affecting GCC").
 //!
 //! The driver looks there for programs, specs, the linker's plugin, start files and directories of headers, and passes on only those
-//! directories that are there. Which names it looks for is its own affair: a plan rests on all the names in them.
+//! directories that are there. Which names it looks for is its own affair: a plan rests on all the names in them, and on what stands
+//! behind those that such a file may have.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +12,7 @@ use std::path::Path;
 use super::plan;
 use crate::request::Request;
 use crate::verdict::{Reason, ReasonKind};
-use crate::world::World;
+use crate::world::{FileKind, World};
 
 const VARIABLES: &[&str] = &["COMPILER_PATH", "GCC_EXEC_PREFIX", "LIBRARY_PATH", "LPATH"];
 
@@ -21,17 +22,40 @@ pub(super) fn look(req: &Request, args: &[OsString], world: &dyn World) -> Resul
     if !args.iter().any(given) && VARIABLES.iter().all(|name| req.var(name).is_none()) {
         return Ok(());
     }
-    let args = args.iter().map(OsString::as_os_str);
-    let all = searched(req, args, &[], world)?;
+    let all = searched(req, args.iter().map(OsString::as_os_str), &[], world)?;
     let own = searched(req, std::iter::empty(), VARIABLES, world)?;
     world.purpose(&|| "what the driver may find where it is to search first".to_owned());
     for place in all.iter().filter(|place| !own.contains(place)) {
         // What does not end in a slash is the beginning of names.
         let path = req.cwd.join(OsStr::from_bytes(place));
-        let dir = if place.ends_with(b"/") { path.as_path() } else { path.parent().unwrap_or(Path::new("/")) };
-        world.read_dir(dir).map_err(|error| Reason::io(dir, &error))?;
+        let (dir, start) = if place.ends_with(b"/") {
+            (path.as_path(), OsStr::new(""))
+        } else {
+            (path.parent().unwrap_or(Path::new("/")), path.file_name().unwrap_or_default())
+        };
+        let names = world.read_dir(dir).map_err(|error| Reason::io(dir, &error))?;
+        for name in names.iter().flatten() {
+            if let Some(meant) = name.as_bytes().strip_prefix(start.as_bytes()) {
+                look_at(&dir.join(name), meant, world)?;
+            }
+        }
     }
     world.purpose(&String::new);
+    Ok(())
+}
+
+/// Looks at what the driver may mean by this name, and pass over: links that lead to nothing, files without the permission.
+fn look_at(path: &Path, name: &[u8], world: &dyn World) -> Result<(), Reason> {
+    let program = !name.contains(&b'.') || name.starts_with(b"ld.");
+    if !program && !name.ends_with(b".o") && !name.ends_with(b".spec") && name != b"liblto_plugin.so" {
+        return Ok(());
+    }
+    // The bytes of what it takes are looked at as any input's.
+    let stat = world.stat_output(path).map_err(|error| Reason::io(path, &error))?;
+    let needed = if program { 0o555 } else { 0o444 };
+    if stat.is_some_and(|stat| stat.kind == FileKind::File && (stat.size == 0 || stat.mode & needed != needed)) {
+        world.stat(path).map_err(|error| Reason::io(path, &error))?;
+    }
     Ok(())
 }
 

@@ -324,7 +324,7 @@ fn known(req: &Request, args: &[OsString], world: &dyn World) -> Result<Option<P
     if same_file(req, &marked, world)? {
         return Ok(None);
     }
-    let mut key = b"plan 2".to_vec();
+    let mut key = b"plan 3".to_vec();
     for part in [req.exe.as_os_str(), req.argv.first().unwrap_or(&req.tool)]
         .into_iter()
         .chain(VARIABLES.iter().map(|name| req.var(name).unwrap_or_default()))

@@ -122,6 +122,32 @@ all:
     assert_eq!(bench.stats()["native"], json!({"io": 3}));
 }
 
+/// What is passed over where the driver searches, until it is what the driver takes.
+#[test]
+fn places_with_names_that_lead_to_nothing_yet() {
+    let makefile = "\
+all:
+\tmkdir h m l; ln -s ../stage/include h/include; cp cc1 m/cc1; ln -s ../stage/cc1 l/cc1; chmod -x m/cc1
+\tset -e; for n in 1 2; do $(CC) -Bh/ -c s.c; cp s.o h$$n; $(CC) -Bm/ -c c.c; cp c.o m$$n; \\
+\t  COMPILER_PATH=$(CURDIR)/l $(CC) -c c.c; cp c.o l$$n; \\
+\t  mkdir -p stage/include; cp shadow.h stage/include/stdio.h; cp cc1 stage; chmod +x stage/cc1 m/cc1; done
+";
+    let project = Tree::new()
+        .file("Makefile", makefile)
+        .file("s.c", "#include <stdio.h>\nint a = BUFSIZ;\n")
+        .file("shadow.h", "#include_next <stdio.h>\nint shadow;\n")
+        .file("c.c", "#ifdef HOOK\nint hooked;\n#else\nint plain;\n#endif\n")
+        .file("cc1", "#!/bin/sh\nexec \"$(env -u COMPILER_PATH gcc -print-prog-name=cc1)\" \"$@\" -DHOOK\n");
+    let bench = Bench::new(project);
+    for _ in 0..2 {
+        let ended = bench.alike(&[]);
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+        for (first, second) in [("h1", "h2"), ("m1", "m2"), ("l1", "l2")] {
+            assert_ne!(ended.tree.get(first), ended.tree.get(second), "{second}");
+        }
+    }
+}
+
 /// `PWD` names the working directory, another one, and then the other way round.
 #[test]
 fn the_working_directory_by_a_link() {
