@@ -3,7 +3,7 @@
 //!
 //! The driver looks there for programs, specs, the linker's plugin, start files and directories of headers, and passes on only those
 //! directories that are there. Which names it looks for is its own affair: a plan rests on all the names in them, and on what stands
-//! behind those that such a file may have.
+//! behind those that such a file may have. Below a `--sysroot` it finds no programs: there a plan rests on which directories are there.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -23,7 +23,7 @@ pub(super) fn look(req: &Request, args: &[OsString], world: &dyn World) -> Resul
         return Ok(());
     }
     let all = searched(req, args.iter().map(OsString::as_os_str), &[], world)?;
-    let own = searched(req, std::iter::empty(), VARIABLES, world)?;
+    let own = searched(req, sysroot(args), VARIABLES, world)?;
     world.purpose(&|| "what the driver may find where it is to search first".to_owned());
     for place in all.iter().filter(|place| !own.contains(place)) {
         // What does not end in a slash is the beginning of names.
@@ -57,6 +57,27 @@ fn look_at(path: &Path, name: &[u8], world: &dyn World) -> Result<(), Reason> {
         world.stat(path).map_err(|error| Reason::io(path, &error))?;
     }
     Ok(())
+}
+
+/// Looks which directories are there that a link searches because of `--sysroot`.
+pub(super) fn look_below_sysroot(req: &Request, args: &[OsString], world: &dyn World) -> Result<(), Reason> {
+    if sysroot(args).next().is_none() {
+        return Ok(());
+    }
+    let all = searched(req, args.iter().map(OsString::as_os_str), &[], world)?;
+    let own = searched(req, std::iter::empty(), VARIABLES, world)?;
+    for place in all.iter().filter(|place| !own.contains(place)) {
+        let dir = req.cwd.join(OsStr::from_bytes(place));
+        world.stat(&dir).map_err(|error| Reason::io(&dir, &error))?;
+    }
+    Ok(())
+}
+
+/// The arguments that give the sysroot.
+fn sysroot(args: &[OsString]) -> impl Iterator<Item = &OsStr> {
+    let is = |arg: &OsString| arg.as_bytes().starts_with(b"--sysroot");
+    let value_of = move |at: usize| at > 0 && args[at - 1] == "--sysroot";
+    args.iter().enumerate().filter(move |(at, arg)| is(arg) || value_of(*at)).map(|(_, arg)| arg.as_os_str())
 }
 
 /// The beginnings of the paths that the driver tries, as it prints them itself: directories mostly.

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::plan::Plan;
+use super::prefixes;
 use crate::request::Request;
 use crate::verdict::{Reason, ReasonKind};
 use crate::world::World;
@@ -52,6 +53,9 @@ pub(super) fn look_again(plan: &Plan, args: &[OsString], req: &Request, world: &
         .collect();
     let links = || plan.commands.iter().filter(|command| command.argv.first().is_some_and(|name| is_collect2(name)));
     let started = links().flat_map(|command| &command.argv).map(Path::new).filter(|path| is_startup(path));
+    if links().next().is_some() {
+        prefixes::look_below_sysroot(req, args, world)?;
+    }
     // The usual compile's plan holds only while there is no such file.
     let more = links().next().is_some() || args.iter().any(|arg| arg.as_bytes().starts_with(b"-B"));
     let own = more.then_some(Path::new("specs"));

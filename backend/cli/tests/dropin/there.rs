@@ -148,6 +148,33 @@ all:
     }
 }
 
+/// Directories of libraries that appear below a root for the linker.
+#[test]
+fn directories_below_a_sysroot() {
+    let makefile = "\
+all:
+\t$(CC) -c one.c
+\t$(CC) -c two.c
+\t$(CC) -c m.c
+\tset -e; mkdir -p root/usr/local/lib/x86_64-linux-gnu; $(AR) rcs root/usr/local/lib/x86_64-linux-gnu/libl.a one.o; \\
+\t  for n in 1 2 3; do $(CC) $(ROOT)$(CURDIR)/root -nostdlib m.o -ll -o m; cp m m$$n; \\
+\t  mkdir -p root/usr/lib/x86_64-linux-gnu; $(AR) rcs root/usr/lib/x86_64-linux-gnu/libl.a two.o; done
+";
+    let project = Tree::new()
+        .file("Makefile", makefile)
+        .file("one.c", "int lv(void) { return 1; }\n")
+        .file("two.c", "int lv(void) { return 2; }\n")
+        .file("m.c", "int lv(void);\nvoid _start(void) { lv(); }\n");
+    let bench = Bench::new(project);
+    for sysroot in ["ROOT=--sysroot=", "ROOT=--sysroot "] {
+        let ended = bench.alike(&[sysroot]);
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+        assert_ne!(ended.tree.get("m1"), ended.tree.get("m2"));
+        assert_eq!(ended.tree.get("m2"), ended.tree.get("m3"));
+    }
+    assert!(bench.stats()["native"].as_object().is_some_and(|native| native.is_empty()), "{}", bench.stats());
+}
+
 /// `PWD` names the working directory, another one, and then the other way round.
 #[test]
 fn the_working_directory_by_a_link() {
