@@ -15,6 +15,10 @@ mod object;
 
 use object::Object;
 
+/// Where, before version 2.37, glibc's loader looks below a directory.
+const LEGACY_VARIANTS: &[&str] =
+    &["aarch64", "atomics", "avx512_1", "haswell", "i386", "i486", "i586", "i686", "sse2", "tls", "x86_64", "xeon_phi"];
+
 const LOADER_CACHE: &str = "/etc/ld.so.cache";
 
 /// The executable, its loader and its libraries, for a caller with this `LD_LIBRARY_PATH`. `exe` may also be a shared object that is loaded later.
@@ -24,7 +28,7 @@ pub(crate) fn with_library_path(
     world: &dyn World,
 ) -> Result<Vec<Input>, Reason> {
     world.purpose(&|| format!("{} and what it loads", exe.display()));
-    let key = format!("closure 2\0{}\0{:?}", key_of(exe), library_path);
+    let key = format!("closure 3\0{}\0{:?}", key_of(exe), library_path);
     let paths: Vec<PathBuf> = derive(world, &key, |world| Search::new(world, library_path)?.all(exe))?;
     Ok(paths.into_iter().map(Input::File).collect())
 }
@@ -32,8 +36,15 @@ pub(crate) fn with_library_path(
 struct Search<'a> {
     world: &'a dyn World,
     library_path: Vec<PathBuf>,
-    cache: HashMap<Vec<u8>, Vec<PathBuf>>,
+    cache: HashMap<Vec<u8>, Vec<Cached>>,
     needs_cache: bool,
+}
+
+/// A line of the loader's cache.
+struct Cached {
+    path: PathBuf,
+    /// It is for certain processors.
+    hwcap: bool,
 }
 
 impl<'a> Search<'a> {
@@ -73,14 +84,17 @@ impl<'a> Search<'a> {
                 if !seen.insert(name.clone()) {
                     continue;
                 }
-                let Some((path, library)) = self.find(name, &object, &root_rpath, class)? else {
+                let libraries = self.find(name, &object, &root_rpath, class)?;
+                if libraries.is_empty() {
                     return Err(Reason::new(
                         ReasonKind::Footprint,
                         format!("{}: no library {}", exe.display(), String::from_utf8_lossy(name)),
                     ));
-                };
-                found.insert(path);
-                queue.push_back(library);
+                }
+                for (path, library) in libraries {
+                    found.insert(path);
+                    queue.push_back(library);
+                }
             }
         }
         if self.needs_cache {
@@ -89,16 +103,17 @@ impl<'a> Search<'a> {
         Ok(found.into_iter().collect())
     }
 
+    /// The library of this name, or all among which the loader chooses by the processor.
     fn find(
         &mut self,
         name: &[u8],
         by: &Object,
         root_rpath: &[PathBuf],
         class: (bool, u16),
-    ) -> Result<Option<(PathBuf, Object)>, Reason> {
+    ) -> Result<Vec<(PathBuf, Object)>, Reason> {
         let name_path = Path::new(OsStr::from_bytes(name));
         if name.contains(&b'/') {
-            return self.usable(name_path, class);
+            return Ok(self.usable(name_path, class)?.into_iter().collect());
         }
         let mut dirs: Vec<PathBuf> = Vec::new();
         if by.runpath.is_empty() {
@@ -107,8 +122,9 @@ impl<'a> Search<'a> {
         dirs.extend(self.library_path.iter().cloned());
         dirs.extend(by.runpath.iter().cloned());
         for dir in dirs {
+            self.check_variants(&dir, name_path)?;
             if let Some(hit) = self.usable(&dir.join(name_path), class)? {
-                return Ok(Some(hit));
+                return Ok(vec![hit]);
             }
         }
         let mut by_default = None;
@@ -118,20 +134,50 @@ impl<'a> Search<'a> {
                 break;
             }
         }
-        for path in self.cache.get(name).cloned().unwrap_or_default() {
-            if let Some(hit) = self.usable(&path, class)? {
-                let same = match &by_default {
-                    Some((default, _)) => self.same_file(default, &hit.0)?,
-                    None => false,
-                };
-                if same {
-                    return Ok(by_default);
-                }
-                self.needs_cache = true;
-                return Ok(Some(hit));
+        let mut variants = Vec::new();
+        for Cached { path, hwcap } in self.cache.get(name).into_iter().flatten() {
+            let Some(hit) = self.usable(path, class)? else { continue };
+            let same = match &by_default {
+                Some((default, _)) => self.same_file(default, &hit.0)?,
+                None => false,
+            };
+            if variants.is_empty() && same {
+                return Ok(by_default.into_iter().collect());
+            }
+            variants.push(hit);
+            if !hwcap {
+                break;
             }
         }
-        Ok(by_default)
+        if !variants.is_empty() {
+            self.needs_cache = true;
+            return Ok(variants);
+        }
+        default_dirs(class).iter().try_for_each(|dir| self.check_variants(Path::new(dir), name_path))?;
+        Ok(by_default.into_iter().collect())
+    }
+
+    /// Refuses a directory below which the loader may find the library for this processor first.
+    fn check_variants(&self, dir: &Path, name: &Path) -> Result<(), Reason> {
+        let stat = |path: &Path| self.world.stat(path).map_err(|error| Reason::io(path, &error));
+        let refuse =
+            |path: &Path| Err(Reason::new(ReasonKind::Environment, format!("libraries in {}", path.display())));
+        for below in LEGACY_VARIANTS.iter().map(|below| dir.join(below)) {
+            if stat(&below)?.is_some_and(|stat| stat.kind == FileKind::Dir) {
+                return refuse(&below);
+            }
+        }
+        let hwcaps = dir.join("glibc-hwcaps");
+        if stat(&hwcaps)?.is_none() {
+            return Ok(());
+        }
+        let names = self.world.read_dir(&hwcaps).map_err(|error| Reason::io(&hwcaps, &error))?;
+        for below in names.iter().flatten().map(|below| hwcaps.join(below)) {
+            if stat(&below.join(name))?.is_some() {
+                return refuse(&below);
+            }
+        }
+        Ok(())
     }
 
     fn usable(&self, path: &Path, class: (bool, u16)) -> Result<Option<(PathBuf, Object)>, Reason> {
@@ -168,11 +214,11 @@ fn default_dirs(class: (bool, u16)) -> &'static [&'static str] {
 }
 
 /// The loader's cache, in glibc's format of 2.1 and later: name to paths, in order.
-fn parse_cache(bytes: &[u8]) -> HashMap<Vec<u8>, Vec<PathBuf>> {
+fn parse_cache(bytes: &[u8]) -> HashMap<Vec<u8>, Vec<Cached>> {
     const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
     const HEADER: usize = 48;
     const ENTRY: usize = 24;
-    let mut map: HashMap<Vec<u8>, Vec<PathBuf>> = HashMap::new();
+    let mut map: HashMap<Vec<u8>, Vec<Cached>> = HashMap::new();
     let Some(start) = bytes.windows(MAGIC.len()).position(|window| window == MAGIC) else { return map };
     let bytes = &bytes[start..];
     let word = |at: usize| -> Option<usize> {
@@ -187,7 +233,9 @@ fn parse_cache(bytes: &[u8]) -> HashMap<Vec<u8>, Vec<PathBuf>> {
         let Some(entry) = index.checked_mul(ENTRY).and_then(|offset| offset.checked_add(HEADER)) else { break };
         let (Some(key), Some(value)) = (word(entry + 4), word(entry + 8)) else { break };
         if let (Some(name), Some(path)) = (text(key), text(value)) {
-            map.entry(name.to_vec()).or_default().push(PathBuf::from(OsStr::from_bytes(path)));
+            let path = PathBuf::from(OsStr::from_bytes(path));
+            let hwcap = [16, 20].iter().any(|at| word(entry + at) != Some(0));
+            map.entry(name.to_vec()).or_default().push(Cached { path, hwcap });
         }
     }
     map

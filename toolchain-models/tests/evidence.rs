@@ -147,3 +147,50 @@ fn paths_that_are_no_text() {
         assert!(reads(&inference, dir.join("as")) && reads(&inference, dir.join("libdep.so")), "{inference:?}");
     }
 }
+
+#[test]
+fn libraries_for_the_processor_where_the_caller_has_the_loader_search() {
+    for below in ["glibc-hwcaps/x86-64-v2", "tls"] {
+        let bench = Bench::new(&[("a.c", "int a;\n"), ("x/glibc-hwcaps/x86-64-v2/libother.so", "")]);
+        let dir = bench.cwd.join("x");
+        let bench = bench.with("LD_LIBRARY_PATH", &dir);
+        bench.agrees("gcc -c a.c");
+        let library = dir.join(below).join("libmpc.so.3");
+        let looked_up = |path: &std::path::Path| bench.world.looked_up.borrow().get(path) == Some(&false);
+        assert!(looked_up(&library) || looked_up(&dir.join(below)), "{below}");
+        bench.write(library.to_str().expect("plain text"), "garbage");
+        assert_ne!(bench.native("gcc -c a.c").status, Some(0), "{below}");
+        assert_eq!(bench.reason("gcc -c a.c"), "environment", "{below}");
+    }
+}
+
+/// In a mount name space of its own this has the loader's cache name such libraries.
+#[test]
+fn libraries_for_the_processor_in_the_loaders_cache() {
+    const CACHE: &str = "/etc/ld.so.cache";
+    let unshare = |words: &[&str]| {
+        let mut unshare = std::process::Command::new("unshare");
+        unshare.arg("-m").args(words);
+        unshare
+    };
+    let Some(dir) = std::env::var_os("LIBRARIES") else {
+        let bench = Bench::new(&[("conf", "include /etc/ld.so.conf\n")]);
+        let own = std::env::current_exe().expect("the test itself");
+        let script = "set -e; for v in 2 4; do mkdir -p lib/glibc-hwcaps/x86-64-v$v
+            cp /usr/lib/x86_64-linux-gnu/libmpc.so.3 lib/glibc-hwcaps/x86-64-v$v; done
+            pwd | sed 's,$,/lib,' >>conf; /sbin/ldconfig -X -f conf -C cache; mount --bind cache /etc/ld.so.cache
+            LIBRARIES=$PWD exec \"$0\" --exact libraries_for_the_processor_in_the_loaders_cache";
+        let status = unshare(&["sh", "-c", script]).arg(own).current_dir(&bench.cwd).status().expect("run unshare");
+        assert!(status.success() || !unshare(&["true"]).status().expect("run unshare").success());
+        return;
+    };
+    let bench = Bench::new(&[("a.c", "int a;\n")]);
+    let inference = bench.agrees("gcc -c a.c");
+    let dir = PathBuf::from(dir).join("lib/glibc-hwcaps");
+    for path in [CACHE.into(), dir.join("x86-64-v2/libmpc.so.3"), dir.join("x86-64-v4/libmpc.so.3")] {
+        assert!(reads(&inference, path), "{:?}", inference.inputs);
+    }
+    let bench = bench.with("LD_DEBUG", "libs");
+    let said = String::from_utf8_lossy(&bench.native("gcc -c a.c").stderr).into_owned();
+    assert!(said.contains(dir.to_str().expect("plain text")), "{said}");
+}
