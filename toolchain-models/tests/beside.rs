@@ -171,6 +171,34 @@ fn reports() {
     }
 }
 
+/// What stands at a report's path is written over, but for remarks on optimizations: they are appended.
+#[test]
+fn reports_that_are_there() {
+    let bench = bench();
+    for (command, path) in [
+        ("gcc -fstack-usage -c main.c", "main.su"),
+        ("gcc -fcallgraph-info -c main.c", "main.ci"),
+        ("gcc -aux-info proto.X -c main.c", "proto.X"),
+        ("gcc -ftest-coverage -frandom-seed=s -c second.c", "second.gcno"),
+        ("gcc -MD -c main.c", "main.d"),
+        ("gcc -Wa,-aln=main.lst -c main.c", "main.lst"),
+    ] {
+        bench.write(path, "old\n");
+        bench.agrees(command);
+    }
+    let command = "gcc -O3 -fopt-info-all=report -c main.c second.c";
+    bench.agrees(command);
+    let report = bench.cwd.join("report");
+    assert_eq!(bench.world.looked_up.borrow().get(&report), Some(&false));
+    for old in ["", "old\n"] {
+        bench.write("report", old);
+        let native = bench.native(command);
+        let remarks = String::from_utf8_lossy(&native.written[&report].0).into_owned();
+        assert!(remarks.starts_with(old) && remarks.len() > old.len(), "{remarks}");
+        assert_eq!(bench.reason(command), "output-kind");
+    }
+}
+
 /// Of what is left to the link a compile makes no report; the rest is as without.
 #[test]
 fn beside_intermediate_code() {

@@ -125,6 +125,12 @@ impl Beside {
             if report.is_empty() || ["stdout", "stderr", "-"].iter().any(|stream| report == stream) {
                 return Err(Reason::new(ReasonKind::UnmodelledOption, "-fopt-info to a stream"));
             }
+            // Unlike all others it is appended to.
+            let path = builder.absolute(report);
+            if builder.stat(&path)?.is_some() {
+                let what = format!("{}: is there, and would be appended to", path.display());
+                return Err(Reason::new(ReasonKind::OutputKind, what));
+            }
             builder.optional_output(report, Writes::Through, Holds::Text)?;
         }
         if self.notes {

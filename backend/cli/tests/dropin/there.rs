@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use gg_testkit::Tree;
+use gg_testkit::{Entry, Tree};
 use serde_json::json;
 
 use crate::bench::{Bench, assert_alike};
@@ -58,6 +58,25 @@ all:
         assert_eq!(ended.tree.get("1.so") == ended.tree.get("2.so"), linker == "bfd", "{linker}");
         assert_ne!(ended.tree.get("1.o"), ended.tree.get("2.o"));
     }
+}
+
+/// Remarks on optimizations are appended to those that are there.
+#[test]
+fn a_report_that_is_there() {
+    let makefile = "\
+all:
+\tset -e; for n in 1 2 3; do $(CC) -O3 -fopt-info-vec=vec.log -c a.c; done
+\tset -e; for n in 1 2; do rm vec.log; $(CC) -O3 -fopt-info-vec=vec.log -c a.c; done
+\tset -e; for n in 1 2; do rm vec.log; echo old >vec.log; $(CC) -O3 -fopt-info-vec=vec.log -c a.c; done
+";
+    let source = "void f(int *a, int *b) { for (int i = 0; i < 1024; i++) a[i] += b[i]; }\n";
+    let bench = Bench::new(Tree::new().file("Makefile", makefile).file("a.c", source));
+    for _ in 0..2 {
+        let ended = bench.alike(&[]);
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+        assert!(matches!(ended.tree.get("vec.log"), Some(Entry::File { bytes, .. }) if bytes.starts_with(b"old")));
+    }
+    assert!(bench.stats()["memo_hits"].as_u64() > Some(0));
 }
 
 /// Directories and programs that appear where the driver is to search first.
