@@ -82,6 +82,44 @@ fn files_that_are_read_once_are_told_apart_by_time() {
     assert!(!bench.thunk("gcc -c d.c").timestamps);
 }
 
+/// Names of one file may become two files; a symbolic link, or another spelling, is the same file as long as it stands.
+#[test]
+fn links_to_one_file_that_is_read_once() {
+    let bench = Bench::new(&[
+        ("a.c", "#include \"one/x.h\"\n#include \"two/x.h\"\n"),
+        ("b.c", "#import \"one/y.h\"\n#import \"two/y.h\"\n"),
+        ("c.c", "#include \"one/x.h\"\n#include \"two/../one/x.h\"\n#include \"one/s.h\"\n#include \"l/x.h\"\n"),
+        ("d.c", "#include \"one/y.h\"\n#include \"two/y.h\"\n"),
+        ("one/x.h", "#pragma once\n#ifdef ONE\nint two = 2;\n#else\n#define ONE\nint one = 1;\n#endif\n"),
+        ("one/y.h", "extern int y;\n"),
+        ("two/keep", ""),
+    ]);
+    for name in ["x.h", "y.h"] {
+        let [one, two] = ["one", "two"].map(|dir| bench.cwd.join(dir).join(name));
+        std::fs::hard_link(one, two).expect("link a header");
+    }
+    std::os::unix::fs::symlink("x.h", bench.cwd.join("one/s.h")).expect("link a header");
+    std::os::unix::fs::symlink("one", bench.cwd.join("l")).expect("link a directory");
+    // The exact scan, and the other one.
+    for option in ["", " -std=c++20"] {
+        let times = |source: &str| {
+            let inference = bench.agrees(&format!("gcc -w{option} -c {source}"));
+            assert_eq!(inference.unsure.is_empty(), option.is_empty(), "{option}");
+            inference.timestamps
+        };
+        assert_eq!(["a.c", "b.c", "c.c", "d.c"].map(times), [true, true, false, false], "{option}");
+    }
+    let apart = |name: &str| {
+        let script = format!("cp two/{name} t; touch -d '1 hour ago' t; mv t two/{name}");
+        let done = std::process::Command::new("sh").args(["-ec", &script]).current_dir(&bench.cwd).status();
+        assert!(done.expect("run sh").success());
+    };
+    let before = bench.native("gcc -S a.c").written;
+    apart("x.h");
+    assert_ne!(before, bench.native("gcc -S a.c").written);
+    bench.agrees("gcc -c a.c");
+}
+
 #[test]
 fn precompiled_headers_anywhere_on_the_way() {
     let bench = Bench::new(&[

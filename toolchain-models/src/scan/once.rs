@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
 use crate::verdict::Reason;
-use crate::world::{Stat, World};
+use crate::world::{Stat, World, real_path};
 
 /// The files that one preprocessor run may open, each once whatever its names.
 #[derive(Default, Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Bodies {
 #[derive(Debug)]
 struct Body {
     path: PathBuf,
+    /// Its other names.
+    also: Vec<PathBuf>,
     size: u64,
     once: bool,
 }
@@ -34,9 +36,15 @@ impl Bodies {
     pub(crate) fn add(&mut self, path: &Path, stat: Stat, once: bool, any_once: bool) {
         self.any_once |= any_once;
         match self.files.entry((stat.dev, stat.ino)) {
-            Entry::Occupied(mut known) => known.get_mut().once |= once,
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.once |= once;
+                if known.path != path {
+                    known.also.push(path.to_owned());
+                }
+            }
             Entry::Vacant(free) => {
-                free.insert(Body { path: path.to_owned(), size: stat.size, once });
+                free.insert(Body { path: path.to_owned(), also: Vec::new(), size: stat.size, once });
             }
         }
     }
@@ -44,15 +52,28 @@ impl Bodies {
     pub(crate) fn extend(&mut self, others: Self) {
         self.any_once |= others.any_once;
         for (id, other) in others.files {
-            let once = other.once;
-            self.files.entry(id).or_insert(other).once |= once;
+            match self.files.entry(id) {
+                Entry::Occupied(mut known) => {
+                    known.get_mut().once |= other.once;
+                    known.get_mut().also.extend(other.also.into_iter().chain([other.path]));
+                }
+                Entry::Vacant(free) => _ = free.insert(other),
+            }
         }
     }
 
-    /// Whether two files have the same bytes and one of them may be read once.
+    /// Whether two files, or two links to one, have the same bytes and one of them may be read once.
     pub(crate) fn may_be_taken_for_one(&self, cwd: &Path, world: &dyn World) -> Result<bool, Reason> {
         if !self.any_once && !self.files.values().any(|body| body.once) {
             return Ok(false);
+        }
+        for body in self.files.values().filter(|body| (body.once || self.any_once) && !body.also.is_empty()) {
+            let real = real_path(&cwd.join(&body.path), world)?;
+            for also in &body.also {
+                if real_path(&cwd.join(also), world)? != real {
+                    return Ok(true);
+                }
+            }
         }
         let mut by_size: HashMap<u64, Vec<&Body>> = HashMap::new();
         for body in self.files.values() {

@@ -253,6 +253,12 @@ impl<'a> Files<'a> {
         }
     }
 
+    /// Whether two names of one file are so by themselves, and not by what leads there.
+    pub(crate) fn are_links(&mut self, one: Number, other: Number) -> Result<bool, Reason> {
+        let [one, other] = [self.absolute(one), self.absolute(other)];
+        Ok(self.real(&one)? != self.real(&other)?)
+    }
+
     fn resolve(&self, from: PathBuf, path: &Path, links: &mut u32) -> Result<Option<PathBuf>, Reason> {
         let mut real = from;
         for component in path.components() {

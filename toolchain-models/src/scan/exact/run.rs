@@ -301,6 +301,8 @@ impl<'a> Run<'a> {
         for other in others.into_iter().filter(|other| *other != file) {
             let Some(is) = self.files.all[other].stat else { continue };
             if self.files.all[other].is_same(&self.files.all[file]) {
+                // Two names that one of them may lose.
+                self.exact.times |= self.files.are_links(other, file)?;
                 copy = true;
             } else if self.files.read(other)? == self.files.read(file)? {
                 self.exact.times = true;
