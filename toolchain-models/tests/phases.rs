@@ -325,7 +325,22 @@ fn assembler_listings() {
     for command in ["gcc -Wa,-ag=x.lst,-Iinc -c asm.s", "gcc -Wa,-Iinc,-aq=x -c asm.s"] {
         assert_eq!(bench.reason(command), "unmodelled-option", "{command}");
     }
-    assert_eq!(bench.reason("gcc -pipe -Wa,-aln=one.lst -c one.c"), "unmodelled-option");
+    for command in ["gcc -pipe -g -Iinc -Wa,-Iinc -c cpp.S", "gcc -pipe -P -Wa,-Iinc -c cpp.S", "gcc -pipe -g -c one.c"]
+    {
+        bench.agrees(command);
+    }
+    // A pipe has another name than a file.
+    for option in [
+        "-Wa,-aln=one.lst -c one.c",
+        "-P -g -c cpp.S",
+        "-P -Wa,--gdwarf-4 -c cpp.S",
+        "-Wa,-g -c one.c",
+        "-ggdb0 -Wa,-g -c one.c",
+        "-Wa,--gstabs -c cpp.S",
+        "-g -Wa,--gstabs+ -c one.c",
+    ] {
+        assert_eq!(bench.reason(&format!("gcc -pipe -Wa,-Iinc {option}")), "unmodelled-option", "{option}");
+    }
     assert_eq!(bench.reason("gcc -Wa,-ah=told.lst -c told.s"), "footprint");
     assert_eq!(bench.reason("gcc -g -ffile-prefix-map=/a=/b -Wa,-ah=one.lst -c one.c"), "footprint");
 }

@@ -168,9 +168,16 @@ impl Before {
     }
 }
 
-/// The driver's temporary names are random, and a thunk's are its own; two native runs differ in them too.
+/// Whether a text has temporary names in it.
+pub(crate) fn names_temporaries(text: &[u8]) -> bool {
+    text.windows(5).any(|window| window == b"/tmp/") && without_temporaries(text) != text
+}
+
+/// The driver's temporary names are random, and a thunk's are its own; two native runs differ in them too. Of a pipe, which a
+/// thunk has none of, the assembler says that it is standard input.
 fn without_temporaries(text: &[u8]) -> Vec<u8> {
     const DIR: &[u8] = b"/tmp/";
+    const PIPE: &[u8] = b"{standard input}:";
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
     while at < text.len() {
@@ -185,6 +192,10 @@ fn without_temporaries(text: &[u8]) -> Vec<u8> {
             Some(len) => {
                 out.extend_from_slice(b"/tmp/TEMPORARY");
                 at += DIR.len() + len;
+            }
+            None if rest.starts_with(PIPE) => {
+                out.extend_from_slice(b"/tmp/TEMPORARY.s:");
+                at += PIPE.len();
             }
             None => {
                 out.push(text[at]);
@@ -403,6 +414,7 @@ mod tests {
         let native = without_temporaries(b"/tmp/ccAb12xy.s:1: Warning /tmp/ccx /tmp/cc");
         assert_eq!(native, without_temporaries(b"/tmp/gg0000.s:1: Warning /tmp/ccx /tmp/cc"));
         assert_ne!(native, without_temporaries(b"/tmp/gg0000.s:2: Warning /tmp/ccx /tmp/cc"));
+        assert_eq!(native, without_temporaries(b"{standard input}:1: Warning /tmp/ccx /tmp/cc"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod lazy;
 mod pending;
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -439,6 +439,10 @@ impl Session {
             return Err(native("long-messages", ""));
         }
         let (stdout, stderr) = (audit::text(store, &record.stdout)?, audit::text(store, &record.stderr)?);
+        // Of what it reads from a pipe the assembler says another name.
+        if may_pipe(&known.request.argv) && [&stdout, &stderr].into_iter().any(|text| audit::names_temporaries(text)) {
+            return Err(native("assembler-messages", ""));
+        }
         if caller.is_some_and(sys::is_hung_up) {
             return Err(native("cancelled", ""));
         }
@@ -464,6 +468,11 @@ impl Session {
             report,
         })
     }
+}
+
+/// Whether `-pipe` is given, perhaps in a file of arguments.
+fn may_pipe(argv: &[OsString]) -> bool {
+    argv.iter().any(|arg| arg == "-pipe" || arg.as_bytes().starts_with(b"@"))
 }
 
 impl Outputs for Session {

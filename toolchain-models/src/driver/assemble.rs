@@ -94,6 +94,10 @@ struct Arguments {
     lists: bool,
     /// A listing quotes the sources that the compiler names.
     quotes: bool,
+    /// `-g`: lines are described under the names that stand in the source, if some do.
+    describes: bool,
+    /// `--gstabs`: the source's own name stands there, too.
+    stabs: bool,
     /// `--debug-prefix-map`: they may go by other names.
     maps: bool,
 }
@@ -164,6 +168,10 @@ fn parse(args: &[OsString]) -> Result<Arguments, Reason> {
         {
             let kind = if bytes == b"--statistics" { ReasonKind::UnmodelledOption } else { ReasonKind::UnknownOption };
             return Err(Reason::new(kind, format!("as {}", arg.to_string_lossy())));
+        } else {
+            let version = bytes.strip_prefix(b"--gdwarf-").and_then(<[u8]>::first);
+            parsed.describes |= bytes == b"-g" || bytes == b"--gen-debug" || version.is_some_and(u8::is_ascii_digit);
+            parsed.stabs |= bytes.starts_with(b"--gstabs");
         }
     }
     if parsed.inputs.is_empty() {
@@ -184,8 +192,9 @@ pub(crate) fn add(
     if args.quotes && (args.maps || compiled.maps) {
         return Err(Reason::new(ReasonKind::Footprint, "as -a, with sources under other names"));
     }
-    if args.lists && builder.piped && args.inputs.iter().any(|input| is_temporary(input)) {
-        return Err(Reason::new(ReasonKind::UnmodelledOption, "as -a with -pipe"));
+    let named = args.lists || args.stabs || args.describes && compiled.unmarked;
+    if named && builder.piped && args.inputs.iter().any(|input| is_temporary(input)) {
+        return Err(Reason::new(ReasonKind::UnmodelledOption, "as -a or -g with -pipe"));
     }
     builder.step(exe, argv)?;
     let mut dirs = vec![PathBuf::new()];

@@ -32,19 +32,21 @@ pub(crate) struct Compiled {
     pub(crate) holds: Holds,
     /// Sources go by other names.
     pub(crate) maps: bool,
+    /// Lines may have no marks that say where they are from.
+    pub(crate) unmarked: bool,
 }
 
 impl Compiled {
     /// What two steps leave, of which the second goes on with what the first made.
     pub(crate) fn then(mut self, later: Self) -> Self {
         self.assembler.extend(later.assembler);
-        Self { assembler: self.assembler, holds: later.holds, maps: self.maps || later.maps }
+        Self { assembler: self.assembler, maps: self.maps || later.maps, ..later }
     }
 }
 
 impl Default for Compiled {
     fn default() -> Self {
-        Self { assembler: AssemblerNames::default(), holds: Holds::Object, maps: false }
+        Self { assembler: AssemblerNames::default(), holds: Holds::Object, maps: false, unmarked: false }
     }
 }
 
@@ -152,5 +154,19 @@ pub(crate) fn add(
         [&b"-fdebug-prefix-map"[..], b"-ffile-prefix-map"].iter().any(|option| arg.as_bytes().starts_with(option))
     };
     let maps = argv.iter().any(maps);
-    Ok(Compiled { assembler: reached.assembler.into_iter().collect(), holds, maps })
+    let unmarked = if args.preprocesses_only { argv.iter().any(|arg| arg == "-P") } else { !debugs(argv) };
+    Ok(Compiled { assembler: reached.assembler.into_iter().collect(), holds, maps, unmarked })
+}
+
+/// Whether these arguments of cc1 ask for what debuggers read, and nothing in them makes that doubtful.
+fn debugs(argv: &[OsString]) -> bool {
+    let level = |arg: &&[u8]| {
+        let kind = arg.strip_prefix(b"-g");
+        kind.is_some_and(|kind| {
+            kind.first().is_none_or(u8::is_ascii_digit) || kind.starts_with(b"dwarf") || kind.starts_with(b"gdb")
+        })
+    };
+    let args = || argv.iter().map(|arg| arg.as_bytes());
+    let doubtful = args().any(|arg| matches!(arg, b"-gtoggle" | b"-gno-as-loc-support"));
+    !doubtful && args().rfind(level).is_some_and(|level| !level.ends_with(b"0"))
 }

@@ -182,3 +182,29 @@ fn two_streams_in_one_file() {
     }
     assert_eq!(bench.stats()["native"]["interleaved-messages"], json!(3));
 }
+
+/// With `-pipe` the assembler has no file to name. Without, the thunk is the same and its file's name is any.
+#[test]
+fn messages_about_what_comes_through_a_pipe() {
+    let makefile = "\
+all:
+\t$(CC) -pipe -c w.c
+\t$(CC) @args -c w.c
+\t$(CC) -pipe -c k.S
+\t$(CC) -pipe -c quiet.c
+\t$(CC) -c w.c 2>&1 | sed 's,/tmp/[a-z]*[0-9A-Za-z]*,T,'
+";
+    let project = Tree::new()
+        .file("Makefile", makefile)
+        .file("args", "-pipe\n")
+        .file("w.c", "asm(\".warning \\\"hi\\\"\");\nint x;\n")
+        .file("k.S", ".warning \"hi\"\n")
+        .file("quiet.c", "#warning so it is\nint x;\n");
+    let bench = Bench::new(project);
+    for _ in 0..2 {
+        let ended = bench.alike(&[]);
+        assert!(ended.stderr.contains("{standard input}:4: Warning: hi"), "{}", ended.stderr);
+    }
+    let stats = bench.stats();
+    assert_eq!((&stats["native"], &stats["model_misses"]), (&json!({"assembler-messages": 3}), &json!([])));
+}
