@@ -9,6 +9,7 @@ pub(crate) mod exact;
 mod lex;
 mod macros;
 mod once;
+mod pasted;
 mod walk;
 
 pub(crate) use lex::{Flavour, Lexed};

@@ -19,11 +19,12 @@ fn value<'a>(inference: &'a Inference, name: &str) -> Option<&'a [u8]> {
 const CLOCK: &str = "const char *now = __DATE__ \" \" __TIME__;\n";
 
 /// Holds a thunk with the time in it against the real tool, within the same second.
-fn tells_the_time(bench: &Bench, command: &str) {
+fn tells_the_time(bench: &Bench, command: &str, pasted: bool) {
     for _ in 0..100 {
         let before = bench.native(command).written;
         let inference = bench.thunk(command);
-        assert!(inference.momentary && !inference.timestamps, "{command}");
+        // What is pasted may be a file's own time, too.
+        assert!(inference.momentary && inference.timestamps == pasted, "{command}");
         let sealed = Sealed::run(&inference);
         assert_eq!(sealed.status, Some(0), "{command}: {}", String::from_utf8_lossy(&sealed.stderr));
         let after = bench.native(command).written;
@@ -46,13 +47,42 @@ fn the_clock_is_local() {
             None => bench,
             Some(zone) => bench.with("TZ", zone),
         };
-        tells_the_time(&bench, "gcc -c a.c");
+        tells_the_time(&bench, "gcc -c a.c", false);
         let told = value(&bench.thunk("gcc -c a.c"), "TZ").map(|told| told.to_vec());
         assert_eq!(told, zone.map(|zone| zone.as_bytes().to_vec()));
     }
     let bench = Bench::new(&files);
     for command in ["gcc -S a.c b.c", "gcc -E a.c -o a.i", "g++ -c h.c", "gcc -Wdate-time -c h.c"] {
-        tells_the_time(&bench, command);
+        tells_the_time(&bench, command, false);
+    }
+}
+
+/// Names that tell the time need not stand anywhere.
+#[test]
+fn a_clock_that_is_pasted() {
+    let bench = Bench::new(&[
+        ("m.h", "#define M(x) __##x##__\n#define P(a, b) a ## b\n#define Q(a, b) P(a, b)\n"),
+        ("a.c", "#include \"m.h\"\nconst char d[] = M(DATE) \" \" M(TIME);\n"),
+        ("b.c", "#include \"m.h\"\nconst char d[] = P(__TI, ME__);\n"),
+        ("c.c", "#define P(a, b) a %:%: b\nconst char d[] = P(__TI, ME__);\n"),
+        ("d.c", "#include \"m.h\"\nconst char d[] = Q(Q(__, TIME), __);\n"),
+        ("e.c", "const char d[] = N;\n"),
+        ("f.c", "#include \"m.h\"\nconst char d[] = M(TIMESTAMP);\n"),
+        ("g.c", "#include <math.h>\n#include \"m.h\"\nenum { T, I, E, N };\n"),
+        ("h.c", "#include <math.h>\n#define C(a, b) a ## b\nenum { TIME, DATE, C(x, y) };\n"),
+    ]);
+    let stamp = std::fs::File::options().write(true).open(bench.cwd.join("f.c")).expect("open a source");
+    stamp.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000)).expect("set its time");
+    for option in ["", "-std=c++20 "] {
+        for source in ["a.c", "b.c", "c.c", "d.c", "'-DP(a,b)=a##b' '-DN=P(__DATE,__)' e.c"] {
+            tells_the_time(&bench, &format!("gcc -w {option}-c {source}"), true);
+        }
+        assert!(bench.agrees(&format!("gcc -w {option}-c f.c")).timestamps);
+        // The scan that takes in every word finds some letters in the headers.
+        for source in if option.is_empty() { &["g.c", "h.c"][..] } else { &["h.c"] } {
+            let inference = bench.agrees(&format!("gcc -w {option}-c {source}"));
+            assert!(!inference.momentary && !inference.timestamps, "{option}{source}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use super::macros::{ByName, Definition, Name};
+use super::pasted::Pasted;
 
 /// How a file is read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -55,6 +56,8 @@ pub(crate) struct Lexed {
     pub(crate) clock: bool,
     /// `__TIMESTAMP__`.
     pub(crate) timestamp: bool,
+    /// What may be one of these when it is pasted.
+    pub(crate) pasted: Pasted,
     /// `#pragma GCC dependency`.
     pub(crate) dependency: bool,
     /// `#pragma once`: of files with the same bytes and times, one is read.
@@ -303,6 +306,8 @@ impl<'a> Lexer<'a> {
         let name = self.word();
         self.found.any_macro |= self.peek(0) == b'\\';
         let body = self.at;
+        let text = &self.source[body.min(self.source.len())..];
+        self.found.pasted.body(&text[..text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len())]);
         self.skip_blanks();
         match self.operand().filter(|_| self.ends()) {
             Some(operand) => self.found.named.push(Definition { name: name.to_vec(), operand }),
@@ -393,6 +398,10 @@ impl<'a> Lexer<'a> {
                 word if in_directive && word.starts_with(b"__has_inc") => self.found.computed_probe = true,
                 b"R" | b"LR" | b"uR" | b"UR" | b"u8R" if self.peek(0) == b'"' && self.flavour == Flavour::C => {
                     self.raw_string()
+                }
+                word if !in_directive => {
+                    let start = self.at - word.len();
+                    self.found.pasted.word(&self.source[..start], word, &self.source[self.at..]);
                 }
                 _ => {}
             }

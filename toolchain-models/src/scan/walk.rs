@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::depfile::without_dots;
 use super::lex::{Flavour, Form, Lexed, Operand};
 use super::macros::{ByName, Macros};
+use super::pasted::Pasted;
 use super::{Bodies, Headers};
 use crate::verdict::{Reason, ReasonKind};
 use crate::world::{FileKind, Stat, World};
@@ -41,6 +42,8 @@ pub(crate) struct Reached {
     pub(crate) clock: Option<PathBuf>,
     /// A file that tells its own time.
     pub(crate) timestamp: Option<PathBuf>,
+    /// What may be one that does either when it is pasted.
+    pub(crate) pasted: Pasted,
     /// A file that asks whether another one is newer.
     pub(crate) dependency: Option<PathBuf>,
     /// Precompiled headers that may be taken.
@@ -282,7 +285,9 @@ impl<'a> Walk<'a> {
         if lexed.computed_probe {
             return Err(Reason::new(ReasonKind::Footprint, format!("{}: __has_include of a macro", path.display())));
         }
-        if lexed.clock {
+        self.reached.pasted.add(lexed.pasted);
+        let pasted = self.reached.pasted.may_tell_time();
+        if lexed.clock || pasted {
             self.reached.clock.get_or_insert_with(|| path.to_owned());
         }
         if lexed.pch {
@@ -292,7 +297,7 @@ impl<'a> Walk<'a> {
             let what = format!("{}: .incbin or .include of an unknown name", path.display());
             return Err(Reason::new(ReasonKind::Footprint, what));
         }
-        if lexed.timestamp {
+        if lexed.timestamp || pasted {
             self.reached.timestamp.get_or_insert_with(|| path.to_owned());
         }
         if lexed.dependency {

@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of conditions: it is told a piece at a time.
 
+use crate::scan::pasted::Pasted;
+
 /// What was met in a piece of text.
 #[derive(Default, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Facts {
@@ -9,6 +11,8 @@ pub(crate) struct Facts {
     pub(crate) clock: bool,
     /// `__TIMESTAMP__`.
     pub(crate) timestamp: bool,
+    /// What may be one of these when it is pasted.
+    pub(crate) pasted: Pasted,
     /// `#pragma GCC dependency`, wherever it may be run.
     pub(crate) dependency: bool,
     /// `#pragma GCC pch_preprocess`.

@@ -567,6 +567,7 @@ impl<'a> Run<'a> {
         let exact = &mut self.exact;
         exact.clock |= facts.clock;
         exact.timestamp |= facts.timestamp;
+        exact.pasted.add(facts.pasted);
         exact.dependency |= facts.dependency;
         exact.assembler_unclear |= facts.assembler_unclear;
         exact.assembler.extend(facts.assembler.iter().cloned());

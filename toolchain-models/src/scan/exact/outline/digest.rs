@@ -11,7 +11,7 @@ use crate::scan::exact::symbol::{Symbol, Symbols};
 
 /// Raised when outlines of the same bytes come to mean something else; when models infer something else from them, the calls'
 /// own generation is.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 
 struct Writer<'a> {
     symbols: &'a Symbols,
@@ -151,6 +151,7 @@ impl Writer<'_> {
         let Facts {
             clock,
             timestamp,
+            pasted,
             dependency,
             pch,
             assembler,
@@ -166,6 +167,7 @@ impl Writer<'_> {
         {
             self.byte(u8::from(*flag));
         }
+        self.number(pasted.bits().into());
         self.number(u32::try_from(assembler.len()).unwrap_or(u32::MAX));
         for (include, name) in assembler {
             self.byte(u8::from(*include));
@@ -186,9 +188,10 @@ mod tests {
             let symbols = Symbols::default();
             of(&Outline::of(source, Dialect::of(false, false, None).unwrap(), &symbols), &symbols)
         };
-        let kept = "f4691d44032eb1c8bab9a3472ebeb4aff637e6f188a77a68b986d3178d5b0a79";
+        let kept = "e3c56fc5df52dc9cc0cc7426aa39522bc33e2e289d6e08d5a41516621f3bbe5e";
         assert_eq!(digest(source).iter().map(|byte| format!("{byte:02x}")).collect::<String>(), kept);
         assert_eq!(digest(source), digest(&[b"\n/* moved */ ", &source[..], b"int b;\n"].concat()));
         assert_ne!(digest(source), digest(&[&source[..], b"#define B\n"].concat()));
+        assert_ne!(digest(source), digest(&[&source[..], b"int TIME;\n"].concat()));
     }
 }

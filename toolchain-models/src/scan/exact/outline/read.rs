@@ -225,6 +225,8 @@ impl<'a> Reader<'a> {
             b"R" | b"LR" | b"uR" | b"UR" | b"u8R" if self.peek(0) == b'"' && self.dialect.raw_strings => {
                 self.raw_string();
             }
+            // A body's words are looked at with what stands beside them.
+            word if !self.body => self.facts.pasted.word(&self.source[..start], word, &self.source[self.at..]),
             _ => {}
         }
     }
@@ -523,6 +525,7 @@ impl<'a> Reader<'a> {
             body.run();
             self.facts = body.facts;
         }
+        self.facts.pasted.body(&text);
         Does::Define(name, self.symbols.definitions.of(Macro::new(&text, self.dialect)))
     }
 }
