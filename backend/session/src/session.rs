@@ -446,6 +446,13 @@ impl Session {
         if caller.is_some_and(sys::is_hung_up) {
             return Err(native("cancelled", ""));
         }
+        // Such a report is appended to what another call has made meanwhile.
+        let path = |output: &gg_thunk::Output| PathBuf::from(OsStr::from_bytes(&output.path));
+        if let Some(made) =
+            known.thunk.outputs.iter().filter(|output| output.optional).map(path).find(|path| path.exists())
+        {
+            return Err(native(ReasonKind::OutputKind.name(), format!("{}: is there by now", made.display())));
+        }
         if self.issued.any() {
             self.shed_modes(&known.thunk, record)?;
         }

@@ -79,6 +79,34 @@ all:
     assert!(bench.stats()["memo_hits"].as_u64() > Some(0));
 }
 
+/// Of several calls at once each appends what it has to say.
+#[test]
+fn a_report_of_several_calls() {
+    let makefile = "all: a.o b.o c.o d.o\n%.o: %.c\n\t$(CC) -O3 -fopt-info-vec=vec.log -c $<\n";
+    let source = |name: &str| {
+        let one =
+            |n: usize| format!("void {name}{n}(int *a, int *b) {{ for (int i = 0; i < 1024; i++) a[i] += b[i]; }}\n");
+        (0..80).map(one).collect::<String>()
+    };
+    let project = ["a", "b", "c", "d"]
+        .into_iter()
+        .fold(Tree::new().file("Makefile", makefile), |tree, name| tree.file(format!("{name}.c"), source(name)));
+    let bench = Bench::new(project);
+    for round in 0..2 {
+        bench.fresh();
+        for name in ["a", "b", "c", "d"] {
+            // Executed anew, and held against the compiler once.
+            fs::write(bench.file(format!("{name}.c")), format!("{}int round = {round};\n", source(name))).unwrap();
+        }
+        let ended = bench.gg(&["-j4"]);
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+        let log = std::fs::read_to_string(bench.file("vec.log")).unwrap();
+        for name in ["a.c", "b.c", "c.c", "d.c"] {
+            assert!(log.lines().filter(|line| line.starts_with(name)).count() >= 80, "{name}");
+        }
+    }
+}
+
 /// Directories and programs that appear where the driver is to search first.
 #[test]
 fn places_that_the_driver_searches_first() {
