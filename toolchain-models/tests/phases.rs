@@ -70,6 +70,7 @@ fn a_clock_that_is_pasted() {
         ("f.c", "#include \"m.h\"\nconst char d[] = M(TIMESTAMP);\n"),
         ("g.c", "#include <math.h>\n#include \"m.h\"\nenum { T, I, E, N };\n"),
         ("h.c", "#include <math.h>\n#define C(a, b) a ## b\nenum { TIME, DATE, C(x, y) };\n"),
+        ("i.c", "#define _GNU_SOURCE\n#include <sys/socket.h>\nenum { TIME, ME, DATE };\n"),
     ]);
     let stamp = std::fs::File::options().write(true).open(bench.cwd.join("f.c")).expect("open a source");
     stamp.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000)).expect("set its time");
@@ -84,6 +85,8 @@ fn a_clock_that_is_pasted() {
             assert!(!inference.momentary && !inference.timestamps, "{option}{source}");
         }
     }
+    // A header of the system's pastes `__##type##__`, for itself.
+    assert!(!bench.agrees("gcc -c i.c").momentary);
 }
 
 #[test]

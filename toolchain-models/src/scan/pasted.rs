@@ -37,6 +37,12 @@ impl Pasted {
         self.0 |= other.0;
     }
 
+    /// What counts of a system header: its macros may be called to paste, but those that have a part of such a name themselves
+    /// (`__##type##__` in `<sys/socket.h>`) are its own.
+    pub(crate) fn of_system(self) -> Self {
+        Self(self.0 & (PASTES | MANY | LOOSE | TURNS))
+    }
+
     /// The facts as a number.
     pub(crate) fn bits(self) -> u16 {
         self.0

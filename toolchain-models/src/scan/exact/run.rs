@@ -567,7 +567,8 @@ impl<'a> Run<'a> {
         let exact = &mut self.exact;
         exact.clock |= facts.clock;
         exact.timestamp |= facts.timestamp;
-        exact.pasted.add(facts.pasted);
+        let system = self.frames.last().is_some_and(|frame| frame.system);
+        exact.pasted.add(if system { facts.pasted.of_system() } else { facts.pasted });
         exact.dependency |= facts.dependency;
         exact.assembler_unclear |= facts.assembler_unclear;
         exact.assembler.extend(facts.assembler.iter().cloned());
