@@ -32,12 +32,12 @@ struct Unit {
     source: Option<PathBuf>,
 }
 
-/// The units of a language: seconds of the model and of the compiler's listing, and each one's inputs.
+/// The units of a language: seconds of the model, and each one's inputs and request.
 #[derive(Default)]
-struct Listed {
+struct Listed<'a> {
     models: f64,
-    compiler: f64,
     inputs: Vec<usize>,
+    units: Vec<&'a Request>,
 }
 
 fn main() -> Result<()> {
@@ -63,7 +63,7 @@ fn main() -> Result<()> {
     let store = LocalStore::open(&gg_dir)?;
     let (mut new, mut edited) = (Vec::new(), Vec::new());
     // C, C++
-    let mut listed: [Listed; 2] = Default::default();
+    let mut listed: [Listed<'_>; 2] = Default::default();
     for (round, unit) in (0..rounds).flat_map(|round| units.iter().step_by(every).map(move |unit| (round, unit))) {
         let Some(source) = &unit.source else { continue };
         for (samples, line) in [(&mut new, format!("\n#define GG_ROUND_{round}\n")), (&mut edited, "\n".to_owned())] {
@@ -79,8 +79,8 @@ fn main() -> Result<()> {
             {
                 let language = &mut listed[usize::from(unit.request.argv[0].ends_with(b"++"))];
                 language.models += inferred.as_secs_f64();
-                language.compiler += listing_time(&unit.request)?;
                 language.inputs.push(inputs);
+                language.units.push(&unit.request);
             }
         }
     }
@@ -88,7 +88,8 @@ fn main() -> Result<()> {
     {
         language.inputs.sort_unstable();
         let (units, median) = (language.inputs.len(), language.inputs[language.inputs.len() / 2]);
-        for (who, seconds) in [("models", language.models), ("-M", language.compiler)] {
+        let compiler = language.units.iter().map(|request| listing_time(request)).sum::<Result<f64>>()?;
+        for (who, seconds) in [("models", language.models), ("-M", compiler)] {
             println!("{name} {who}\t{:.6}\t{median}\t{units}", seconds / units as f64);
         }
     }
