@@ -161,8 +161,9 @@ impl<'a> Link<'a> {
     /// A directory that no `-L` gives, at the end of the search path.
     pub(crate) fn search_dir(&mut self, dir: &OsStr) {
         if !self.only_given_dirs {
-            self.dirs.push(self.path(dir));
-            self.default_dirs.push(self.path(dir));
+            let dir = self.path(dir);
+            self.dirs.push(dir.clone());
+            self.default_dirs.push(dir);
         }
     }
 

@@ -30,7 +30,6 @@ pub(crate) use macros::{BUILTINS, Predefined, QUESTIONS};
 pub(crate) use run::Ask;
 pub(crate) use unsure::{Stop, Unsure};
 
-use super::pasted::Pasted;
 use super::{Chain, settled};
 use crate::world::{Stat, World};
 use macros::Macro;
@@ -207,8 +206,6 @@ pub(crate) struct Exact {
     pub(crate) times: bool,
     pub(crate) clock: bool,
     pub(crate) timestamp: bool,
-    /// What may be one that tells the time when it is pasted.
-    pub(crate) pasted: Pasted,
     /// `#pragma GCC dependency`.
     pub(crate) dependency: bool,
     /// Operands of the assembler's `.incbin` (false) and `.include` (true).
@@ -228,9 +225,5 @@ pub(crate) fn scan(
     base: Arc<Predefined>,
     ask: Ask<'_>,
 ) -> Result<Exact, Stop> {
-    let mut exact = run::Run::new(call, shelf, world, base, ask).run()?;
-    let pasted = exact.pasted.may_tell_time();
-    exact.clock |= pasted;
-    exact.timestamp |= pasted;
-    Ok(exact)
+    run::Run::new(call, shelf, world, base, ask).run()
 }

@@ -136,9 +136,9 @@ fn parts(word: &[u8]) -> u16 {
 }
 
 /// With nothing in the strings. Raw ones are left: what stands there is taken for words.
-fn without_strings(text: &[u8]) -> Vec<u8> {
-    if find(text, b"R\"").is_some() {
-        return text.to_owned();
+fn without_strings(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.contains(&b'"') || find(text, b"R\"").is_some() {
+        return Cow::Borrowed(text);
     }
     let mut kept = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -161,7 +161,7 @@ fn without_strings(text: &[u8]) -> Vec<u8> {
         };
         kept.push(if quote.is_some() || byte == b'"' { b' ' } else { byte });
     }
-    kept
+    Cow::Owned(kept)
 }
 
 /// With `##` for its other spellings.

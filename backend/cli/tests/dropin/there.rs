@@ -8,6 +8,17 @@ use serde_json::json;
 
 use crate::bench::{Bench, assert_alike};
 
+/// Builds natively and through the shims, cold and again; the files of each pair differ.
+fn alike_twice(bench: &Bench, pairs: &[(&str, &str)]) {
+    for _ in 0..2 {
+        let ended = bench.alike(&[]);
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+        for (first, second) in pairs {
+            assert_ne!(ended.tree.get(*first), ended.tree.get(*second), "{second}");
+        }
+    }
+}
+
 /// An output that is empty, or a link that leads nowhere, is written into; another is replaced.
 #[test]
 fn outputs_that_are_there() {
@@ -133,13 +144,7 @@ all:
         .file("c.c", "#ifdef HOOK\nint hooked;\n#else\nint plain;\n#endif\n")
         .file("cc1", "#!/bin/sh\nexec \"$(env -u COMPILER_PATH gcc -print-prog-name=cc1)\" \"$@\" -DHOOK\n");
     let bench = Bench::new(project);
-    for _ in 0..2 {
-        let ended = bench.alike(&[]);
-        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
-        for (first, second) in [("m1", "m2"), ("sd1", "sd2"), ("se1", "se2"), ("cf1", "cf2"), ("cg1", "cg2")] {
-            assert_ne!(ended.tree.get(first), ended.tree.get(second), "{second}");
-        }
-    }
+    alike_twice(&bench, &[("m1", "m2"), ("sd1", "sd2"), ("se1", "se2"), ("cf1", "cf2"), ("cg1", "cg2")]);
 }
 
 /// What another process has there is not what the tool has.
@@ -186,13 +191,7 @@ all:
         .file("c.c", "#ifdef HOOK\nint hooked;\n#else\nint plain;\n#endif\n")
         .file("cc1", "#!/bin/sh\nexec \"$(env -u COMPILER_PATH gcc -print-prog-name=cc1)\" \"$@\" -DHOOK\n");
     let bench = Bench::new(project);
-    for _ in 0..2 {
-        let ended = bench.alike(&[]);
-        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
-        for (first, second) in [("h1", "h2"), ("m1", "m2"), ("l1", "l2")] {
-            assert_ne!(ended.tree.get(first), ended.tree.get(second), "{second}");
-        }
-    }
+    alike_twice(&bench, &[("h1", "h2"), ("m1", "m2"), ("l1", "l2")]);
 }
 
 /// Directories of libraries that appear below a root for the linker.
@@ -234,13 +233,7 @@ all:
 \tPWD=/proc/self/cwd $(CC) -g -c a.c -o b.o
 ";
     let bench = Bench::new(Tree::new().file("Makefile", makefile).file("a.c", "int a;\n"));
-    for _ in 0..2 {
-        let ended = bench.alike(&[]);
-        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
-        for (first, second) in [("r1/1.o", "r1/2.o"), ("r2/1.o", "r2/2.o"), ("a.o", "b.o")] {
-            assert_ne!(ended.tree.get(first), ended.tree.get(second), "{second}");
-        }
-    }
+    alike_twice(&bench, &[("r1/1.o", "r1/2.o"), ("r2/1.o", "r2/2.o"), ("a.o", "b.o")]);
     assert_eq!(bench.stats()["native"]["environment"], 4);
 }
 

@@ -23,6 +23,7 @@ use super::token::Kind;
 use super::unsure::{Stop, Unsure};
 use super::{Call, Exact, Forced, Missing, Shelf};
 use crate::scan::lex::unescaped;
+use crate::scan::pasted::Pasted;
 use crate::verdict::{Reason, ReasonKind};
 use crate::world::World;
 use listener::Listener;
@@ -68,6 +69,8 @@ pub(super) struct Run<'a> {
     /// Those of the files so far, by their numbers.
     outlines: Vec<Option<Arc<Outline>>>,
     exact: Exact,
+    /// What may tell the time when it is pasted.
+    pasted: Pasted,
     /// Files that are read once, by size.
     once: HashMap<u64, Vec<Number>>,
     any_once: bool,
@@ -113,6 +116,7 @@ impl<'a> Run<'a> {
             frames: Vec::new(),
             outlines: Vec::new(),
             exact: Exact::default(),
+            pasted: Pasted::default(),
             once: HashMap::new(),
             any_once: false,
             entered: 0,
@@ -164,6 +168,9 @@ impl<'a> Run<'a> {
         if self.call.directives && !whole {
             self.exact.directives = Some(outline.digest(self.symbols));
         }
+        let pasted = self.pasted.may_tell_time();
+        self.exact.clock |= pasted;
+        self.exact.timestamp |= pasted;
         for file in &self.files.all {
             if file.stat.is_some() {
                 self.exact.files.push(file.path.clone());
@@ -229,7 +236,7 @@ impl<'a> Run<'a> {
         if let Some(unsure) = outline.unsure {
             return Err(unsure.into());
         }
-        self.outlines.resize(self.files.all.len().max(self.outlines.len()), None);
+        self.outlines.resize(self.files.all.len(), None);
         self.outlines[file] = Some(Arc::clone(&outline));
         Ok(outline)
     }
@@ -568,7 +575,7 @@ impl<'a> Run<'a> {
         exact.clock |= facts.clock;
         exact.timestamp |= facts.timestamp;
         let system = self.frames.last().is_some_and(|frame| frame.system);
-        exact.pasted.add(if system { facts.pasted.of_system() } else { facts.pasted });
+        self.pasted.add(if system { facts.pasted.of_system() } else { facts.pasted });
         exact.dependency |= facts.dependency;
         exact.assembler_unclear |= facts.assembler_unclear;
         exact.assembler.extend(facts.assembler.iter().cloned());
