@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use crate::directives::Directives;
 use crate::driver;
@@ -41,6 +42,12 @@ impl Models {
             | b"gcc-nm" | b"dwp" => binutils::infer(req, world),
             _ => Reason::new(ReasonKind::UnknownTool, req.tool.to_string_lossy()).into(),
         }
+    }
+
+    /// For how long these models have scanned headers, in all threads together: what is measured beside `gcc -M`.
+    #[must_use]
+    pub fn scanned(&self) -> Duration {
+        self.headers.scanned()
     }
 
     /// Whether a source with these bytes has these directives: what was inferred with them holds for it, too.

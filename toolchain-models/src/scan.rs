@@ -19,8 +19,9 @@ pub(crate) use walk::{Chain, Reached, Walk};
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::world::{Stat, World};
 
@@ -32,6 +33,8 @@ const SETTLED: Duration = Duration::from_millis(100);
 pub(crate) struct Headers {
     lexed: Mutex<HashMap<(Stat, Flavour), Arc<Lexed>>>,
     shelf: Mutex<Arc<exact::Shelf>>,
+    /// Nanoseconds for which exact scans ran.
+    scanned: AtomicU64,
 }
 
 impl Headers {
@@ -42,6 +45,19 @@ impl Headers {
             *shelf = Arc::default();
         }
         Arc::clone(&shelf)
+    }
+
+    /// Runs an exact scan; its time is counted.
+    pub(crate) fn timed<T>(&self, scan: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let found = scan();
+        self.scanned.fetch_add(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        found
+    }
+
+    /// For how long exact scans ran, those of all threads together.
+    pub(crate) fn scanned(&self) -> Duration {
+        Duration::from_nanos(self.scanned.load(Ordering::Relaxed))
     }
 
     /// The directives of a file in the state that the caller saw.

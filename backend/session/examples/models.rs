@@ -4,8 +4,8 @@
 //! contents), and in its text only. Prints lines `name<tab>seconds of processor time<tab>inputs<tab>units`:
 //!
 //! - `new`, `edited`: from call to thunk.
-//! - `C models`, `C++ models`: of `new` the model alone, by the clock; `C -M`, `C++ -M`: the compiler that lists the headers of the
-//!   same units.
+//! - `C models`, `C++ models`: of `new` the model alone, by the clock; `C scan`, `C++ scan`: of that the scan of the headers;
+//!   `C -M`, `C++ -M`: the compiler that lists the headers of the same units.
 //! - `shim`: the process of a shim itself, of a call that a session in the background answers from the memo; `nothing`: that of a
 //!   program that does nothing, by which one machine's figures can be held beside another's.
 //! - `all anew`: all calls, the first time.
@@ -32,10 +32,11 @@ struct Unit {
     source: Option<PathBuf>,
 }
 
-/// The units of a language: seconds of the model, and each one's inputs and request.
+/// The units of a language: seconds of the model and of its scan, and each one's inputs and request.
 #[derive(Default)]
 struct Listed<'a> {
     models: f64,
+    scan: f64,
     inputs: Vec<usize>,
     units: Vec<&'a Request>,
 }
@@ -68,6 +69,7 @@ fn main() -> Result<()> {
         let Some(source) = &unit.source else { continue };
         for (samples, line) in [(&mut new, format!("\n#define GG_ROUND_{round}\n")), (&mut edited, "\n".to_owned())] {
             OpenOptions::new().append(true).open(source)?.write_all(line.as_bytes())?;
+            let scanned = session.scanned();
             let begun = own_time()?;
             let described = session.describe(&unit.request);
             let seconds = own_time()? - begun;
@@ -79,6 +81,7 @@ fn main() -> Result<()> {
             {
                 let language = &mut listed[usize::from(unit.request.argv[0].ends_with(b"++"))];
                 language.models += inferred.as_secs_f64();
+                language.scan += (session.scanned() - scanned).as_secs_f64();
                 language.inputs.push(inputs);
                 language.units.push(&unit.request);
             }
@@ -89,7 +92,7 @@ fn main() -> Result<()> {
         language.inputs.sort_unstable();
         let (units, median) = (language.inputs.len(), language.inputs[language.inputs.len() / 2]);
         let compiler = language.units.iter().map(|request| listing_time(request)).sum::<Result<f64>>()?;
-        for (who, seconds) in [("models", language.models), ("-M", compiler)] {
+        for (who, seconds) in [("models", language.models), ("scan", language.scan), ("-M", compiler)] {
             println!("{name} {who}\t{:.6}\t{median}\t{units}", seconds / units as f64);
         }
     }

@@ -107,11 +107,19 @@ impl Calls {
         let Some(kept) = self.get(key) else { return Ok(()) };
         let mut bytes = postcard::to_stdvec(&Call { fails, ..kept.call.clone() }).map_err(io::Error::other)?;
         bytes.extend_from_slice(kept.seen());
-        sys::write_whole(&self.path(key), &bytes)
+        self.write(key, &bytes)
     }
 
     pub fn put(&self, key: &ValueName, call: &Call, evidence: &Evidence) -> io::Result<()> {
         let bytes = postcard::to_stdvec(call).map_err(io::Error::other)?;
-        sys::write_whole(&self.path(key), &postcard::to_extend(evidence, bytes).map_err(io::Error::other)?)
+        self.write(key, &postcard::to_extend(evidence, bytes).map_err(io::Error::other)?)
+    }
+
+    /// What was there is removed first: ext4 writes a file to the disk at once that takes another's place, which costs the call a
+    /// millisecond. Who looks in between finds nothing and asks the model.
+    fn write(&self, key: &ValueName, bytes: &[u8]) -> io::Result<()> {
+        let path = self.path(key);
+        let _ = std::fs::remove_file(&path);
+        sys::write_whole(&path, bytes)
     }
 }

@@ -275,6 +275,11 @@ impl Session {
         }
     }
 
+    /// For how long models have scanned headers in this session, in all threads together.
+    pub fn scanned(&self) -> Duration {
+        self.models.scanned()
+    }
+
     /// How the model of a call came to its verdict; nothing where the call has none.
     pub fn explain(&self, request: &Request) -> Explained {
         self.explained(request).unwrap_or_default()

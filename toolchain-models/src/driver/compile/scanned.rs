@@ -176,7 +176,7 @@ fn scan(builder: &Builder<'_>, unit: &Unit<'_>) -> Result<(Exact, Dialect), Stop
         asked.borrow_mut().insert(key, answer);
         Ok(answer)
     };
-    Ok((exact::scan(&call, &shelf, builder.world, base, &ask)?, dialect))
+    Ok((headers.timed(|| exact::scan(&call, &shelf, builder.world, base, &ask))?, dialect))
 }
 
 fn dialect(exe: &Path, args: &Arguments) -> Result<Dialect, Unsure> {
