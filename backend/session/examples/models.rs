@@ -3,7 +3,7 @@
 //! meanwhile: in its directives, so that nothing answers it but the model (what is known then is headers, plans, tools and
 //! contents), and in its text only. Prints lines `name<tab>seconds of processor time<tab>inputs<tab>units`:
 //!
-//! - `new`, `edited`: from call to thunk.
+//! - `new`, `edited`: from call to thunk; `same`: that of a call that is asked once more with nothing changed.
 //! - `C models`, `C++ models`: of `new` the model alone, by the clock; `C scan`, `C++ scan`: of that the scan of the headers;
 //!   `C -M`, `C++ -M`: the compiler that lists the headers of the same units.
 //! - `shim`: the process of a shim itself, of a call that a session in the background answers from the memo; `nothing`: that of a
@@ -87,6 +87,15 @@ fn main() -> Result<()> {
             }
         }
     }
+    let mut same = Vec::new();
+    for unit in units.iter().step_by(every) {
+        let begun = own_time()?;
+        let described = session.describe(&unit.request);
+        let seconds = own_time()? - begun;
+        if let Ok(described) = described {
+            same.push((files(&store, &described.thunk.root)?, seconds));
+        }
+    }
     for (name, mut language) in ["C", "C++"].into_iter().zip(listed).filter(|(_, language)| !language.inputs.is_empty())
     {
         language.inputs.sort_unstable();
@@ -96,7 +105,7 @@ fn main() -> Result<()> {
             println!("{name} {who}\t{:.6}\t{median}\t{units}", seconds / units as f64);
         }
     }
-    for (name, samples) in [("new", new), ("edited", edited)] {
+    for (name, samples) in [("same", same), ("new", new), ("edited", edited)] {
         print(name, &samples);
     }
     Ok(())
