@@ -14,6 +14,7 @@ mod paste;
 mod run;
 mod source;
 mod symbol;
+mod table;
 mod token;
 mod unsure;
 
@@ -46,6 +47,7 @@ pub(crate) struct Shelf {
     outlines: Mutex<Outlines>,
     latest: Mutex<Option<Latest>>,
     predefined: Mutex<HashMap<Vec<u8>, Listed>>,
+    lists: table::Lists,
 }
 
 /// A source whose directives were asked for: it is scanned next if they are others than they were.

@@ -1,4 +1,4 @@
-//! One macro's definition, and the definitions that hold at a place.
+//! One macro's definition.
 //!
 //! Knows nothing of expansion. A body is cut into words when it is first looked at.
 
@@ -109,9 +109,21 @@ impl Hash for Macro {
     }
 }
 
-/// A definition, as a number.
+/// A definition, as a number: less than half of those that there are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Definition(NonZeroU32);
+
+impl Definition {
+    /// Its number, by which [`Definition::numbered`] gives it again.
+    pub(super) fn number(self) -> u32 {
+        self.0.get()
+    }
+
+    /// None has the number 0.
+    pub(super) fn numbered(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+}
 
 /// All definitions of a session: those of the same text in the same dialect are one.
 #[derive(Default)]
@@ -242,50 +254,4 @@ pub(crate) struct Predefined {
     pub(crate) macros: FxHashMap<Symbol, Definition>,
     /// Answers to questions: the name, and the operand without blanks.
     pub(crate) answers: std::collections::BTreeMap<(u8, Vec<u8>), i64>,
-}
-
-/// The definitions that hold at a place.
-pub(crate) struct Table {
-    pub(crate) base: Arc<Predefined>,
-    changed: FxHashMap<Symbol, Option<Definition>>,
-    pushed: FxHashMap<Symbol, Vec<Option<Definition>>>,
-}
-
-impl Table {
-    pub(crate) fn new(base: Arc<Predefined>) -> Self {
-        let mut changed = FxHashMap::default();
-        changed.reserve(4096);
-        Self { base, changed, pushed: FxHashMap::default() }
-    }
-
-    pub(crate) fn get(&self, name: Symbol) -> Option<Definition> {
-        match self.changed.get(&name) {
-            Some(changed) => *changed,
-            None => self.base.macros.get(&name).copied(),
-        }
-    }
-
-    /// Whether the sources read so far define it.
-    pub(crate) fn is_own(&self, name: Symbol) -> bool {
-        matches!(self.changed.get(&name), Some(Some(_)))
-    }
-
-    pub(crate) fn define(&mut self, name: Symbol, is: Definition) {
-        self.changed.insert(name, Some(is));
-    }
-
-    pub(crate) fn undefine(&mut self, name: Symbol) {
-        self.changed.insert(name, None);
-    }
-
-    pub(crate) fn push(&mut self, name: Symbol) {
-        let now = self.get(name);
-        self.pushed.entry(name).or_default().push(now);
-    }
-
-    pub(crate) fn pop(&mut self, name: Symbol) {
-        if let Some(was) = self.pushed.get_mut(&name).and_then(Vec::pop) {
-            self.changed.insert(name, was);
-        }
-    }
 }

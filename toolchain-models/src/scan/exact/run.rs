@@ -16,9 +16,10 @@ use super::dialect::Dialect;
 use super::expand::{Expander, Host};
 use super::facts::{Facts, Pragma};
 use super::files::{Files, Number, Place};
-use super::macros::{Predefined, Table};
+use super::macros::Predefined;
 use super::outline::{Does, How, Item, Operand, Outline, Text};
 use super::symbol::{HOSTED, STDC_PREDEF, Symbol, Symbols};
+use super::table::Table;
 use super::token::Kind;
 use super::unsure::{Stop, Unsure};
 use super::{Call, Exact, Forced, Missing, Shelf};
@@ -64,7 +65,7 @@ pub(super) struct Run<'a> {
     symbols: &'a Symbols,
     dialect: Dialect,
     files: Files<'a>,
-    table: Table,
+    table: Table<'a>,
     frames: Vec<Frame>,
     /// Those of the files so far, by their numbers.
     outlines: Vec<Option<Arc<Outline>>>,
@@ -112,7 +113,7 @@ impl<'a> Run<'a> {
             symbols: &shelf.symbols,
             dialect: call.dialect,
             files,
-            table: Table::new(base),
+            table: Table::new(base, &shelf.lists),
             frames: Vec::new(),
             outlines: Vec::new(),
             exact: Exact::default(),

@@ -14,8 +14,13 @@ const MOST: usize = 2;
 /// A name and its definition, as a condition found it.
 pub(crate) type Asked = (Symbol, Option<Definition>);
 
-/// What a condition asked for, and what it came to.
-type Answer = (Box<[Asked]>, bool);
+/// What a condition asked for, and what it came to. Few ask for more than two names; for those nothing is fetched from elsewhere.
+#[derive(Debug)]
+struct Answer {
+    asked: [Option<Asked>; 2],
+    others: Box<[Asked]>,
+    truth: bool,
+}
 
 /// The answers of one condition, the latest first.
 #[derive(Default, Debug)]
@@ -26,13 +31,15 @@ impl Truths {
     pub(crate) fn known(&self, definition: impl Fn(Symbol) -> Option<Definition>) -> Option<bool> {
         let is = |(name, then): &Asked| *then == definition(*name);
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().flatten().find(|(asked, _)| asked.iter().all(is)).map(|(_, truth)| *truth)
+        let holds = |answer: &&Answer| answer.asked.iter().flatten().all(is) && answer.others.iter().all(is);
+        kept.iter().flatten().find(holds).map(|answer| answer.truth)
     }
 
     /// Keeps one more, in place of the oldest if need be.
     pub(crate) fn keep(&self, asked: Vec<Asked>, truth: bool) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.rotate_right(1);
-        kept[0] = Some((asked.into(), truth));
+        let mut asked = asked.into_iter();
+        kept[0] = Some(Answer { asked: [asked.next(), asked.next()], others: asked.collect(), truth });
     }
 }
