@@ -4,18 +4,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use gg_thunk::{Step, ValueName};
+use gg_thunk::Step;
 
 use crate::driver::{locale, response};
 use crate::models::base_name;
 use crate::request::Request;
 use crate::verdict::{Holds, Inference, Input, OutputSpec, Reason, ReasonKind, Verdict};
 use crate::world::{FileKind, World};
-use crate::{closure, ld};
+use crate::{closure, ld, shape};
 
 mod ar;
 mod determinism;
@@ -268,10 +267,7 @@ impl<'a> Call<'a> {
         // The tool looks for itself there, to find its plugins.
         let bin = req.exe.parent().unwrap_or(Path::new("/")).as_os_str().as_bytes();
         self.env.insert(b"PATH".to_vec(), bin.to_vec());
-        let mut shape = String::new();
-        for byte in ValueName::of(&self.shape).digest() {
-            let _ = write!(shape, "{byte:02x}");
-        }
+        let shape = shape::of(std::iter::once(&req.exe), std::iter::once(&self.shape[..]), self.world)?;
         let argv = self.argv.iter().map(|arg| arg.as_bytes().to_vec()).collect();
         Ok(Inference {
             steps: vec![Step { exe: req.exe.as_os_str().as_bytes().to_vec(), argv }],

@@ -15,6 +15,7 @@ pub mod options;
 mod probe;
 mod request;
 mod scan;
+mod shape;
 mod verdict;
 mod world;
 

@@ -391,3 +391,27 @@ fn what_runs_natively() {
         assert_eq!(bench.0.reason(line), kind, "{line}");
     }
 }
+
+/// What an audit found of a tool says nothing of the one that takes its place.
+#[test]
+fn another_tool_is_another_shape() {
+    let bench = Bench::new();
+    let output = Command::new("sh")
+        .args(["-ec", "for tool in strip objcopy ar ranlib; do cp \"$(command -v $tool)\" ./$tool; done"])
+        .current_dir(bench.path())
+        .output()
+        .expect("sh runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for (tool, words) in
+        [("strip", "-g one.o"), ("objcopy", "-g one.o other.o"), ("ar", "rcD new.a one.o"), ("ranlib", "-D old.a")]
+    {
+        let tool = bench.path().join(tool);
+        let line = format!("{} {words}", tool.display());
+        let shape = bench.0.thunk(&line).shape;
+        assert_eq!(bench.0.thunk(&line).shape, shape, "{line}");
+        let mut bytes = fs::read(&tool).expect("the tool");
+        bytes.push(b'x');
+        fs::write(&tool, bytes).expect("the tool is another");
+        assert_ne!(bench.0.thunk(&line).shape, shape, "{line}");
+    }
+}

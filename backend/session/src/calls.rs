@@ -1,4 +1,5 @@
-//! Which thunk a call gave, while what its model saw still holds. One file a call in `GG_DIR/calls/`.
+//! Which thunk a call gave, while what its model saw still holds. One file a call in `GG_DIR/calls/`; a call whose file
+//! is missing or damaged is asked of its model.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
 use crate::session::Source;
-use crate::{processor, sys};
+use crate::{checked, processor};
 
 /// Raised when models change what they infer: older entries are then not found.
-pub(crate) const GENERATION: u32 = 19;
+pub(crate) const GENERATION: u32 = 20;
 
 /// What is kept of a call, but for what its model saw.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -96,7 +97,7 @@ impl Calls {
 
     /// What is kept under a key; a file that cannot be read as such is none.
     pub fn get(&self, key: &ValueName) -> Option<Kept> {
-        let bytes = std::fs::read(self.path(key)).ok()?;
+        let bytes = checked::read(&self.path(key))?;
         let (call, seen) = postcard::take_from_bytes(&bytes).ok()?;
         let seen = seen.len();
         Some(Kept { call, bytes, seen })
@@ -107,19 +108,11 @@ impl Calls {
         let Some(kept) = self.get(key) else { return Ok(()) };
         let mut bytes = postcard::to_stdvec(&Call { fails, ..kept.call.clone() }).map_err(io::Error::other)?;
         bytes.extend_from_slice(kept.seen());
-        self.write(key, &bytes)
+        checked::write(&self.path(key), &bytes)
     }
 
     pub fn put(&self, key: &ValueName, call: &Call, evidence: &Evidence) -> io::Result<()> {
         let bytes = postcard::to_stdvec(call).map_err(io::Error::other)?;
-        self.write(key, &postcard::to_extend(evidence, bytes).map_err(io::Error::other)?)
-    }
-
-    /// What was there is removed first: ext4 writes a file to the disk at once that takes another's place, which costs the call a
-    /// millisecond. Who looks in between finds nothing and asks the model.
-    fn write(&self, key: &ValueName, bytes: &[u8]) -> io::Result<()> {
-        let path = self.path(key);
-        let _ = std::fs::remove_file(&path);
-        sys::write_whole(&path, bytes)
+        checked::write(&self.path(key), &postcard::to_extend(evidence, bytes).map_err(io::Error::other)?)
     }
 }

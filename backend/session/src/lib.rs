@@ -32,6 +32,7 @@ mod audit;
 mod by_path;
 mod caller;
 mod calls;
+mod checked;
 mod evidence;
 mod foresight;
 mod hangup;

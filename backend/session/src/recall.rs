@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use gg_store::sharded;
 use gg_thunk::ValueName;
 
-use crate::sys;
+use crate::checked;
 
 /// Where models keep plans: one file a key.
 pub(crate) struct Recall {
@@ -24,13 +24,10 @@ impl Recall {
     }
 
     pub fn get(&self, key: &str) -> Option<Vec<u8>> {
-        let text = std::fs::read(self.path(key)).ok()?;
-        // The digest in front finds what a power cut left half written.
-        let (sum, value) = text.split_at_checked(52)?;
-        (ValueName::of(value).to_string().as_bytes() == sum).then(|| value.to_vec())
+        checked::read(&self.path(key))
     }
 
     pub fn put(&self, key: &str, value: &[u8]) -> io::Result<()> {
-        sys::write_whole(&self.path(key), &[ValueName::of(value).to_string().as_bytes(), value].concat())
+        checked::write(&self.path(key), value)
     }
 }

@@ -51,9 +51,23 @@ pub(crate) fn names_are_timed(dir: &Path) -> bool {
 
 /// Writes a whole file under its name, by way of a name beside it; makes its directory. What fails leaves nothing.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_beside(path, bytes, |beside| std::fs::rename(beside, path))
+}
+
+/// The same, of a file that may be missing for a moment: what it takes the place of is removed first. ext4 writes a file to the disk
+/// at once that is renamed over another, which costs a millisecond.
+pub(crate) fn write_missable(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_beside(path, bytes, |beside| {
+        let _ = std::fs::remove_file(path);
+        std::fs::rename(beside, path)
+    })
+}
+
+fn write_beside(path: &Path, bytes: &[u8], place: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}-{:?}", std::process::id(), std::thread::current().id()));
-    let write = || std::fs::write(&beside, bytes);
+    let beside = Path::new(&beside);
+    let write = || std::fs::write(beside, bytes);
     let written = write().or_else(|e| match e.kind() {
         io::ErrorKind::NotFound => {
             std::fs::create_dir_all(path.parent().ok_or(e)?)?;
@@ -61,9 +75,9 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         }
         _ => Err(e),
     });
-    written.and_then(|()| std::fs::rename(&beside, path)).inspect_err(|_| {
+    written.and_then(|()| place(beside)).inspect_err(|_| {
         // A full disk is not to hold it too.
-        let _ = std::fs::remove_file(&beside);
+        let _ = std::fs::remove_file(beside);
     })
 }
 

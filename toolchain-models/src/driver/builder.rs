@@ -7,13 +7,14 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use gg_thunk::{Step, ValueName, Writes};
+use gg_thunk::{Step, Writes};
 
 use super::plan::TEMPORARY;
 use crate::binutils::output;
 use crate::closure;
 use crate::directives::Directives;
 use crate::request::Request;
+use crate::shape;
 use crate::verdict::{Holds, Inference, Input, OutputSpec, Reason, ReasonKind};
 use crate::world::{FileKind, Stat, World, real_path};
 
@@ -216,19 +217,8 @@ impl<'a> Builder<'a> {
         if let Some(pwd) = self.env.get(&b"PWD"[..]) {
             self.inputs.insert(Input::Dir(PathBuf::from(OsString::from_vec(pwd.clone()))));
         }
-        // Of these tools as they are now: what an audit found of others says nothing of them.
-        let mut described = Vec::new();
-        for exe in std::iter::once(&self.req.exe).chain(&self.tools) {
-            described.extend_from_slice(exe.as_os_str().as_bytes());
-            if let Some(stat) = self.stat(exe)? {
-                described.extend_from_slice(format!("\0{} {}\0", stat.size, stat.mtime_ns).as_bytes());
-            }
-        }
-        for part in shape {
-            described.push(0);
-            described.extend_from_slice(part.as_bytes());
-        }
-        let digest = ValueName::of(&described);
+        let tools = std::iter::once(&self.req.exe).chain(&self.tools);
+        let shape = shape::of(tools, shape.iter().map(|part| part.as_bytes()), self.world)?;
         let directives = match self.directives.as_mut_slice() {
             [directives] if !self.timestamps && !self.read_by_others => directives.take(),
             _ => None,
@@ -240,7 +230,7 @@ impl<'a> Builder<'a> {
             umask: self.req.umask,
             inputs: self.inputs.sorted(),
             outputs: self.outputs,
-            shape: digest.digest().iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
+            shape,
             timestamps: self.timestamps,
             momentary: self.momentary,
             depfiles: self.depfiles,

@@ -4,7 +4,7 @@ use std::fs;
 
 use gg_testkit::Tree;
 
-use crate::bench::{Bench, Ended, assert_alike, assert_same_tree};
+use crate::bench::{Bench, Ended, GG, assert_alike, assert_same_tree};
 
 /// A project in which `broken.o` is the one of three objects that cannot be made.
 fn broken(source: &str) -> Tree {
@@ -117,6 +117,21 @@ fn several() {
     assert_eq!(sorted(&native), sorted(&gg), "{}", gg.stderr);
     assert_same_tree(&native, &gg);
     assert!(gg.stderr.contains("gg force: 2 commands failed;"), "{}", gg.stderr);
+}
+
+/// What is kept of a call may be dropped at any time: its failure stands until it is made again.
+#[test]
+fn after_what_is_kept_was_dropped() {
+    let bench = Bench::new(broken("int broken = ;\n"));
+    assert_eq!(bench.both(&["-j1", "-k"], &["-k"]).status, Some(1));
+    assert_eq!(bench.force(&[]).status, Some(1));
+    let dropped = bench.command(GG).args(["gc", "--max-size", "0"]).output().unwrap();
+    assert!(dropped.status.success(), "{dropped:?}");
+    let forced = bench.force(&[]);
+    assert!(forced.status == Some(1) && forced.stderr.contains("broken.c"), "{}", forced.stderr);
+    bench.shell("echo 'int broken;' >broken.c");
+    let mended = bench.both(&["-j1"], &[]);
+    assert_eq!(mended.status, Some(0), "{}", mended.stderr);
 }
 
 /// A failure that make is told to ignore is its business: at the latest when it is run again.

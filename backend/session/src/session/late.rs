@@ -360,7 +360,7 @@ impl Session {
                 continue;
             }
             // The host is not any more what the model saw: that says nothing.
-            if issue.call.parse().map_or(true, |call| self.has_changed(name, &call)) {
+            if issue.call.parse().map_or(None, |call| self.has_changed(name, &call)) != Some(false) {
                 continue;
             }
             let Some(unsealed_of_audit) = self.over_host(name, forced, &[]) else { continue };
@@ -390,19 +390,19 @@ impl Session {
         Ok(wrong)
     }
 
-    /// Whether the model of a call would see something else by now, but for what it writes, and what stood as a placeholder.
-    pub(super) fn has_changed(&self, name: &ThunkName, call: &ValueName) -> bool {
-        let thunk = self.contents.store.get_thunk(name).ok().flatten();
-        let kept = self.calls.get(call).filter(|kept| kept.call.thunk == name.to_string());
-        match (thunk, kept.and_then(|kept| kept.evidence())) {
-            (Some(thunk), Some(evidence)) => {
-                let outputs = thunk.outputs.iter().map(|output| PathBuf::from(OsStr::from_bytes(&output.path)));
-                let made = outputs.chain(self.inputs(&thunk).map(|held| held.path));
-                let made: Vec<PathBuf> = made.chain(self.hidden.iter().cloned()).collect();
-                evidence.appeared_or_changed(&made, &|path, stat| self.contents.current(path, stat))
-            }
-            _ => true,
+    /// Whether the model of a call would see something else by now, but for what it writes, and what stood as a placeholder. None
+    /// if what is kept of the call is gone.
+    pub(super) fn has_changed(&self, name: &ThunkName, call: &ValueName) -> Option<bool> {
+        let thunk = self.contents.store.get_thunk(name).ok().flatten()?;
+        let kept = self.calls.get(call)?;
+        if kept.call.thunk != name.to_string() {
+            return Some(true);
         }
+        let outputs = thunk.outputs.iter().map(|output| PathBuf::from(OsStr::from_bytes(&output.path)));
+        let made = outputs.chain(self.inputs(&thunk).map(|held| held.path));
+        let made: Vec<PathBuf> = made.chain(self.hidden.iter().cloned()).collect();
+        let evidence = kept.evidence()?;
+        Some(evidence.appeared_or_changed(&made, &|path, stat| self.contents.current(path, stat)))
     }
 
     /// How the result of a thunk differs from that of the same steps over the host, if it does.

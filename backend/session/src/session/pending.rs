@@ -83,7 +83,7 @@ impl Session {
                 Some(pending) if !outputs(&pending).iter().any(|path| path.starts_with(dir)) => {}
                 Some(pending)
                     if outputs(&pending).iter().any(|path| path.symlink_metadata().is_err())
-                        && self.is_unchanged(&pending.thunk, &pending.call) =>
+                        && !self.is_another_by_now(&pending.thunk, &pending.call) =>
                 {
                     failures.push(pending.failure);
                 }
@@ -96,10 +96,11 @@ impl Session {
         failures
     }
 
-    fn is_unchanged(&self, thunk: &str, call: &str) -> bool {
+    /// Of a call of which nothing is kept any more that is not known: its failure stands.
+    fn is_another_by_now(&self, thunk: &str, call: &str) -> bool {
         match (thunk.parse::<ThunkName>(), call.parse::<ValueName>()) {
-            (Ok(thunk), Ok(call)) => !self.has_changed(&thunk, &call),
-            _ => false,
+            (Ok(thunk), Ok(call)) => self.has_changed(&thunk, &call) == Some(true),
+            _ => true,
         }
     }
 }
