@@ -6,6 +6,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use gg_protocol::real_tool::{DEFAULT_PATH, Finder};
+
 use crate::sys;
 
 /// The tool that is meant, and who stands in for it.
@@ -24,12 +26,27 @@ pub(crate) struct Called {
 impl Called {
     /// Reads this process's arguments; `None` if they name no tool.
     pub(crate) fn of_this_process() -> Option<Self> {
-        let args = std::env::args_os().map(OsStringExt::into_vec).collect();
+        let args: Vec<Vec<u8>> = std::env::args_os().map(OsStringExt::into_vec).collect();
         let shim = std::fs::read_link("/proc/self/exe")
             .ok()
             .filter(|path| path.is_absolute())
             .or_else(|| std::fs::canonicalize(OsStr::from_bytes(sys::exec_name()?)).ok());
-        Self::new(args, shim)
+        let by_path = args.first().is_some_and(|name| name.contains(&b'/'));
+        let mut called = Self::new(args, shim)?;
+        if by_path && std::env::var_os("PATH").is_none_or(|path| path.is_empty()) {
+            called.by_path();
+        }
+        Some(called)
+    }
+
+    /// A driver that is called by its path finds its programs from there; one that is called by its name asks `PATH`, and where that
+    /// says nothing it finds none.
+    fn by_path(&mut self) {
+        let Ok(cwd) = std::env::current_dir() else { return };
+        if let Some(tool) = Finder::new(&cwd, self.shim.as_deref()).find(&self.tool, DEFAULT_PATH) {
+            self.tool = tool.into_os_string().into_vec();
+            self.argv[0].clone_from(&self.tool);
+        }
     }
 
     fn new(mut args: Vec<Vec<u8>>, shim: Option<PathBuf>) -> Option<Self> {

@@ -80,6 +80,25 @@ impl Lead {
         settles: bool,
         again: &dyn Fn(),
     ) -> Result<End, SessionError> {
+        if !settles {
+            return self.rounds(watch, command, false, again);
+        }
+        // Also of the time in which the command has ended and its work has not.
+        let session = Arc::clone(&self.session);
+        let abandon = move || {
+            // What cannot be removed now is made by the next build.
+            let _ = session.abandon();
+        };
+        watch.or_undo(abandon, || self.rounds(watch, command, true, again))
+    }
+
+    fn rounds(
+        &self,
+        watch: &Watch,
+        command: &dyn Fn() -> Command,
+        settles: bool,
+        again: &dyn Fn(),
+    ) -> Result<End, SessionError> {
         let mut rounds = 0;
         loop {
             let mut command = command();

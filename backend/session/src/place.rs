@@ -99,13 +99,23 @@ pub(crate) fn put_beside(content: &mut Content<'_>, path: &Path, mode: u32, time
     }
 }
 
-/// Whether this user may not put an output there: what is to be said of it the tool has to say.
-pub(crate) fn is_denied(output: &Output) -> bool {
+/// Whether this user may not put an output there, or only otherwise than the tool does: what is to be said of it the tool has to
+/// say. `in_place`: the call changes a file that it reads, by way of one beside it.
+pub(crate) fn is_denied(output: &Output, in_place: bool) -> bool {
     let path = Path::new(OsStr::from_bytes(&output.path));
+    let closed = || path.parent().is_some_and(|dir| !sys::permits(dir, libc::W_OK | libc::X_OK));
     match output.writes {
-        Writes::Through if path.exists() => !sys::permits(path, libc::W_OK),
-        _ => path.parent().is_some_and(|dir| !sys::permits(dir, libc::W_OK | libc::X_OK)),
+        Writes::Through if path.exists() => {
+            !sys::permits(path, libc::W_OK) || in_place && (closed() || runs_as_another(path))
+        }
+        _ => closed(),
     }
+}
+
+/// Whether a program is set-user-ID or set-group-ID: the system takes that from it when others than root write, and some tools give
+/// it back.
+fn runs_as_another(path: &Path) -> bool {
+    path.metadata().is_ok_and(|stat| stat.permissions().mode() & (libc::S_ISUID | libc::S_ISGID) != 0)
 }
 
 /// A new file, then its name: who looks sees the old file or all of the new one.

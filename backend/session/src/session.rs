@@ -313,7 +313,7 @@ impl Session {
             if let Some(dir) = dir.filter(|dir| sys::has_default_acl(dir)) {
                 return Err(native("default-acl", dir.display().to_string()));
             }
-            if is_denied(output) {
+            if is_denied(output, known.in_place) {
                 return Err(native(ReasonKind::OutputKind.name(), String::from_utf8_lossy(&output.path)));
             }
         }

@@ -139,6 +139,25 @@ fn signals_end_a_build() {
     }
 }
 
+/// The same, when make has ended and what it was answered is being made: nothing is left that looks made and is not.
+#[test]
+fn signals_end_what_was_answered_early() {
+    for (signal, number, group) in [("TERM", 15, false), ("INT", 2, true), ("HUP", 1, false)] {
+        let bench = Bench::new(project(FOR_EVER));
+        let mut command = bench.gg_make();
+        command.args(["--gg-lazy", "-s"]).process_group(0).stderr(Stdio::piped());
+        let child = started(&bench, &mut command);
+        let pid = child.id();
+        until("the end of make", || !of_build(&bench.at("")).iter().any(|(_, name)| name == "make"));
+        kill(&if group { format!("-{pid}") } else { pid.to_string() }, signal);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.signal(), Some(number), "{signal} {group} {output:?}");
+        let quick = fs::read(bench.file("quick.o")).unwrap_or_default();
+        assert!(quick.is_empty() || quick.starts_with(b"\x7fELF"), "{signal} {group}");
+        assert_recovers(&bench);
+    }
+}
+
 /// The terminal sends Ctrl-C to all processes of the foreground, those of the session's too.
 #[test]
 fn ctrl_c_at_a_terminal() {

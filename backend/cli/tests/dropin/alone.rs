@@ -84,6 +84,73 @@ fn a_gg_dir_that_is_read_only() {
     assert_eq!(fs::read_dir(bench.at("gg")).unwrap().count(), 0);
 }
 
+/// Tools that change a file by way of one beside it say so where they cannot, and some keep its set-user-ID bit.
+#[test]
+fn files_changed_in_place() {
+    const SCRIPT: &str = r#"
+        set -u; exec 2>&1; rm -rf d; mkdir d; cd d; echo 'int a(void) { return 1; }' >a.c; gcc -g -c a.c -o k.o
+        cp k.o w.o; $STRIP w.o; cp k.o w.o; $OBJCOPY -g w.o
+        $AR rcs w.a k.o; $AR d w.a k.o; $AR rcS w.a k.o; $RANLIB w.a; $AR s w.a
+        mkdir ro; cp k.o ro/s.o; cp k.o ro/o.o; $AR rcs ro/a.a k.o; $AR rcS ro/b.a k.o; chmod 555 ro
+        for call in "$STRIP ro/s.o" "$OBJCOPY -g ro/o.o" "$AR d ro/a.a k.o" "$AR rcS ro/a.a k.o" "$RANLIB ro/b.a"; do
+            $call | sed 's/st[A-Za-z0-9]\{6\}/NAME/'; echo "${PIPESTATUS[0]}"
+        done
+        chmod 755 ro
+        for mode in 4755 2755; do
+            for call in "$STRIP" "$OBJCOPY" "$AR rcs" "$RANLIB"; do
+                case $call in *"ar rcs" | *ranlib) file=w.a ;; *) file=w.o ;; esac
+                cp k.o w.o; cp ro/a.a w.a; chmod $mode w.o w.a; $call $file; stat -c '%a %s' w.o w.a
+            done
+        done
+        for file in ro/* w.*; do cksum $file; done"#;
+    let bench = for_others();
+    let root = fs::metadata(bench.at("")).unwrap().uid() == 0;
+    fs::create_dir(bench.at("gg")).unwrap();
+    if root {
+        for dir in ["project", "gg"] {
+            chown(bench.at(dir), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+    }
+    let run = |prefix: &str| {
+        let mut command = ordinary(&bench, "bash");
+        command.args(["-c", SCRIPT]).env("GG_AUDIT", "off");
+        for tool in ["STRIP", "OBJCOPY", "AR", "RANLIB"] {
+            command.env(tool, format!("{prefix}{}", tool.to_lowercase()));
+        }
+        let output = command.output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let native = run("");
+    assert!(native.contains("could not create temporary file") && native.contains("4755 "), "{native}");
+    assert_eq!(run("gg-"), native);
+    assert_eq!(run("gg-"), native, "from the memo");
+    let mut stop = ordinary(&bench, bench.at("bin/gg"));
+    assert!(stop.args(["session", "stop"]).current_dir("/").status().unwrap().success());
+}
+
+/// Called by its path, as `env -i "$(command -v gcc)"` does.
+#[test]
+fn without_a_path() {
+    let bench = Bench::new(Tree::new().file("a.c", "int a;\n"));
+    for (path, disabled) in [(None, false), (Some(""), false), (None, true)] {
+        let run = |compiler: &std::path::Path| {
+            let mut command = bench.command(compiler);
+            command.args(["-c", "a.c", "-o", "a.o"]).env_remove("PATH").envs(path.map(|path| ("PATH", path)));
+            if disabled {
+                command.env("GG_DISABLE", "1");
+            }
+            let output = command.output().unwrap();
+            let object = fs::read(bench.file("a.o")).ok();
+            let _ = fs::remove_file(bench.file("a.o"));
+            (output.status.code(), String::from_utf8(output.stderr).unwrap(), object)
+        };
+        let native = run("/usr/bin/cc".as_ref());
+        // Where PATH is there and empty it does not find its assembler.
+        assert_eq!(native.0, Some(path.map_or(0, |_| 1)), "{native:?}");
+        assert_eq!(run(&bench.at("bin/gg-cc")), native, "{path:?} {disabled}");
+    }
+}
+
 /// A directory on `PATH` that the caller may not enter is passed over by all that look there.
 #[test]
 fn a_path_with_a_directory_that_is_closed() {

@@ -10,7 +10,7 @@ pub use gg_testkit::Ended;
 use gg_testkit::{Project, Tree, binary};
 use serde_json::Value;
 
-const TOOLS: [&str; 4] = ["cc", "ar", "strip", "ranlib"];
+const TOOLS: [&str; 5] = ["cc", "ar", "strip", "ranlib", "objcopy"];
 
 /// The variables by which a project's make calls these tools by their plain names, and through the shims.
 const NATIVE: [&str; 3] = ["CC=cc", "AR=ar", "STRIP=strip"];

@@ -30,11 +30,15 @@ impl Child {
     }
 }
 
+/// What is undone before a signal ends this process.
+type Undo = Box<dyn Fn() + Send>;
+
 /// Deals with the signals that come to this process, from now on: before and after the command they are for this process.
 pub struct Watch {
     signals: Signals,
     child: Child,
     signalled: Arc<AtomicBool>,
+    undo: Arc<Mutex<Option<Undo>>>,
 }
 
 impl Watch {
@@ -45,8 +49,9 @@ impl Watch {
 
     /// The same; where a signal ends this process, `last` is done first.
     pub fn start_with(last: impl Fn() + Send + 'static) -> io::Result<Watch> {
-        let watch = Watch { signals: Signals::take(), child: Child::default(), signalled: Arc::default() };
-        let (signals, child, signalled) = (watch.signals, watch.child.clone(), Arc::clone(&watch.signalled));
+        let signals = Signals::take();
+        let watch = Watch { signals, child: Child::default(), signalled: Arc::default(), undo: Arc::default() };
+        let (child, signalled, undo) = (watch.child.clone(), Arc::clone(&watch.signalled), Arc::clone(&watch.undo));
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             loop {
                 let received = signals.wait();
@@ -55,6 +60,11 @@ impl Watch {
                 match *child {
                     Some(command) => pass_on(command, received),
                     None => {
+                        // held to the end: whoever works waits for it, and is not heard any more
+                        let undo = undo.lock().unwrap_or_else(PoisonError::into_inner);
+                        if let Some(undo) = &*undo {
+                            undo();
+                        }
                         last();
                         std::process::exit(signals::die_by(received.signal))
                     }
@@ -62,6 +72,15 @@ impl Watch {
             }
         })?;
         Ok(watch)
+    }
+
+    /// Does something; where a signal ends this process meanwhile, `undo` is done before, beside what is being done.
+    pub fn or_undo<T>(&self, undo: impl Fn() + Send + 'static, work: impl FnOnce() -> T) -> T {
+        let set = |undo| *self.undo.lock().unwrap_or_else(PoisonError::into_inner) = undo;
+        set(Some(Box::new(undo)));
+        let done = work();
+        set(None);
+        done
     }
 
     /// Runs the command to its end, also when a signal comes: the command says what follows from that.
