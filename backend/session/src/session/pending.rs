@@ -96,7 +96,7 @@ impl Session {
         failures
     }
 
-    /// Of a call of which nothing is kept any more that is not known: its failure stands.
+    /// Whether its model would see something else by now. Of a call of which nothing is kept any more nobody knows: its failure stands.
     fn is_another_by_now(&self, thunk: &str, call: &str) -> bool {
         match (thunk.parse::<ThunkName>(), call.parse::<ValueName>()) {
             (Ok(thunk), Ok(call)) => self.has_changed(&thunk, &call) == Some(true),

@@ -109,7 +109,7 @@ impl Hash for Macro {
     }
 }
 
-/// A definition, as a number: less than half of those that there are.
+/// A definition, as a number whose highest bit is never set: a session ends its shelf long before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Definition(NonZeroU32);
 

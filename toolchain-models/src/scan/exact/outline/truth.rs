@@ -14,7 +14,7 @@ const MOST: usize = 2;
 /// A name and its definition, as a condition found it.
 pub(crate) type Asked = (Symbol, Option<Definition>);
 
-/// What a condition asked for, and what it came to. Few ask for more than two names; for those nothing is fetched from elsewhere.
+/// What a condition asked for, and what it came to. Most ask for a name or two, which stand here, so that nothing else is fetched.
 #[derive(Debug)]
 struct Answer {
     asked: [Option<Asked>; 2],
