@@ -43,7 +43,7 @@ pub(crate) fn read_ahead(contents: &Contents, mut files: Vec<(PathBuf, Stat)>, b
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{Look, look};
+    use crate::look::{Look, look};
     use gg_store::{DigestCache, LocalStore, Store as _};
     use gg_thunk::ValueName;
 

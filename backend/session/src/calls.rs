@@ -14,7 +14,7 @@ use crate::session::Source;
 use crate::{checked, processor};
 
 /// Raised when models change what they infer: older entries are then not found.
-pub(crate) const GENERATION: u32 = 20;
+pub(crate) const GENERATION: u32 = 21;
 
 /// What is kept of a call, but for what its model saw.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -106,7 +106,12 @@ impl Calls {
     /// Notes whether the tool fails while the evidence holds.
     pub fn note(&self, key: &ValueName, fails: bool) -> io::Result<()> {
         let Some(kept) = self.get(key) else { return Ok(()) };
-        let mut bytes = postcard::to_stdvec(&Call { fails, ..kept.call.clone() }).map_err(io::Error::other)?;
+        self.update(key, &Call { fails, ..kept.call.clone() }, &kept)
+    }
+
+    /// Keeps another call beside what the model saw of this one.
+    pub fn update(&self, key: &ValueName, call: &Call, kept: &Kept) -> io::Result<()> {
+        let mut bytes = postcard::to_stdvec(call).map_err(io::Error::other)?;
         bytes.extend_from_slice(kept.seen());
         checked::write(&self.path(key), &bytes)
     }

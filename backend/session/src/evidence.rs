@@ -8,8 +8,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use gg_models::{FileKind, Stat};
@@ -18,18 +17,8 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::by_path::{ByPath, split};
+use crate::look::{Look, Place, Way, list, look};
 use crate::sys;
-
-/// How a path was looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub(crate) enum Look {
-    /// The file itself, links not followed.
-    Own,
-    /// What links lead to.
-    Followed,
-    /// The names in a directory.
-    Listed,
-}
 
 /// What was found.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -72,21 +61,32 @@ impl State {
 }
 
 /// One look-up and its answer.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct Item {
     pub path: Bytes,
     pub look: Look,
     pub found: Found,
 }
 
-/// Names that a directory did not have.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct Absent {
+/// What was looked up in one directory.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct InDir {
+    /// The directory as it was spelled; empty for paths that have no name in one, which are kept whole.
     dir: Bytes,
-    /// The directory's state: while it is the same, so are its names. None if it was changed so shortly before the
-    /// look-ups that a later change could leave the same times, or if its file system may not change them.
+    names: Vec<Name>,
+    /// Names that it did not have; an empty one says that it is itself not there.
+    absent: Vec<Bytes>,
+    /// The directory's state: while it is the same, so are the names that it does not have. None if it was changed so shortly
+    /// before the look-ups that a later change could leave the same times, or if its file system may not change them.
     state: Option<State>,
-    names: Vec<Bytes>,
+}
+
+/// One look-up in a directory and its answer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Name {
+    name: Bytes,
+    look: Look,
+    found: Found,
 }
 
 /// A name that a directory does not have, as it was looked for.
@@ -100,8 +100,8 @@ pub(crate) struct Lacked {
 /// All look-ups of one inference, each once.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Evidence {
-    items: Vec<Item>,
-    absent: Vec<Absent>,
+    /// By their spelling, so that those below a directory come after it.
+    dirs: Vec<InDir>,
     /// Whether modification times count where the content is known, because the thunk has them.
     times: bool,
 }
@@ -121,58 +121,50 @@ impl Evidence {
         times: bool,
         known: &dyn Fn(&Path) -> Option<There>,
     ) -> Evidence {
-        let mut kept = Vec::with_capacity(items.size_hint().0);
-        let mut dirs: ByPath<Vec<Bytes>> = ByPath::default();
+        let mut dirs: ByPath<InDir> = ByPath::default();
         let mut there: ByPath<There> = ByPath::default();
         let mut nowhere: BTreeSet<Bytes> = BTreeSet::new();
-        for item in items {
-            let path = Path::new(OsStr::from_bytes(&item.path));
-            match item.found {
+        for Item { path, look, found } in items {
+            let path = Path::new(OsStr::from_bytes(&path));
+            match found {
                 Found::Absent => match first_absent(path, &mut there, known) {
-                    Lack::Name(dir, name) => {
-                        let name = name.as_bytes().to_vec();
-                        match dirs.get_mut(dir.as_os_str()) {
-                            Some(names) => names.push(name),
-                            None => drop(dirs.insert(dir.as_os_str().to_owned(), vec![name])),
-                        }
-                    }
+                    Lack::Name(dir, name) => in_dir(&mut dirs, dir).absent.push(name.as_bytes().to_vec()),
                     Lack::Nowhere(link) => drop(nowhere.insert(link.as_os_str().as_bytes().to_vec())),
                 },
-                _ => kept.push(item),
+                found => note(&mut dirs, path, look, found),
             }
         }
-        let nowhere = nowhere.into_iter().map(|path| Item { path, look: Look::Followed, found: Found::Nowhere });
-        kept.extend(nowhere);
+        for link in nowhere {
+            note(&mut dirs, Path::new(OsStr::from_bytes(&link)), Look::Followed, Found::Nowhere);
+        }
         for (dir, lacked) in lacked {
-            let (written, others): (Vec<&Lacked>, Vec<&Lacked>) = lacked.iter().partition(|lacked| lacked.written);
-            for Lacked { name, look, .. } in written {
-                let path = dir.join(name).into_os_string().into_vec();
-                kept.push(Item { path, look: *look, found: Found::AnyFileOrNone });
-            }
-            if !others.is_empty() {
-                let names = dirs.entry(dir.as_os_str().to_owned()).or_default();
-                names.extend(others.into_iter().map(|lacked| lacked.name.as_bytes().to_vec()));
+            let seen = in_dir(&mut dirs, dir);
+            for Lacked { name, look, written } in lacked {
+                let name = name.as_bytes().to_vec();
+                if *written {
+                    seen.names.push(Name { name, look: *look, found: Found::AnyFileOrNone });
+                } else {
+                    seen.absent.push(name);
+                }
             }
         }
-        let mut dirs: Vec<(OsString, Vec<Bytes>)> = dirs.into_iter().collect();
-        dirs.sort_unstable();
+        let mut dirs: Vec<InDir> = dirs.into_values().collect();
+        dirs.sort_unstable_by(|a, b| a.dir.cmp(&b.dir));
         let mut timed: FxHashMap<u64, bool> = FxHashMap::default();
-        let absent = dirs.into_iter().map(|(dir, mut names)| {
-            names.sort_unstable();
-            names.dedup();
-            let stat = match there.get(&dir) {
+        for seen in dirs.iter_mut().filter(|seen| !seen.absent.is_empty()) {
+            let dir = Path::new(OsStr::from_bytes(&seen.dir));
+            seen.absent.sort_unstable();
+            seen.absent.dedup();
+            let stat = match there.get(dir.as_os_str()) {
                 Some(There::Dir(stat)) => Some(*stat),
-                None if let Some(There::Dir(stat)) = known(Path::new(&dir)) => Some(stat),
-                _ => look(Path::new(&dir), Look::Followed).ok().flatten(),
+                None if let Some(There::Dir(stat)) = known(dir) => Some(stat),
+                _ => look(dir, Look::Followed).ok().flatten(),
             };
             let settled = |stat: &Stat| begun - stat.mtime_ns.max(stat.ctime_ns) > SETTLED_NS;
-            let mut is_timed =
-                |stat: &Stat| *timed.entry(stat.dev).or_insert_with(|| sys::names_are_timed(Path::new(&dir)));
-            let state = stat.filter(|stat| settled(stat) && is_timed(stat)).map(|stat| State::of(&stat));
-            Absent { dir: dir.into_vec(), state, names }
-        });
-        let absent = absent.collect();
-        Evidence { items: kept, absent, times }
+            let mut is_timed = |stat: &Stat| *timed.entry(stat.dev).or_insert_with(|| sys::names_are_timed(dir));
+            seen.state = stat.filter(|stat| settled(stat) && is_timed(stat)).map(|stat| State::of(&stat));
+        }
+        Evidence { dirs, times }
     }
 
     /// Whether every look-up would be answered as it was.
@@ -182,55 +174,33 @@ impl Evidence {
     }
 
     /// A path of which another answer would be given now. `source`: the paths of one file of whose bytes somebody else knows
-    /// that they have changed; `content` gives a file's value by its state, reading it if need be.
+    /// whether they have changed; `content` gives a file's value by its state, reading it if need be.
     pub fn change(&self, source: &[&Path], content: &dyn Fn(&Path, &Stat) -> Option<ValueName>) -> Option<PathBuf> {
-        if let Some(path) = self.absent.iter().find_map(Absent::appeared) {
-            return Some(path);
-        }
-        let other = |item: &&Item| {
-            let path = Path::new(OsStr::from_bytes(&item.path));
-            let is_source = matches!(item.found, Found::File { .. }) && source.contains(&path);
-            !is_source && !item.holds(content, self.times)
-        };
-        self.items.iter().find(other).map(|item| PathBuf::from(OsStr::from_bytes(&item.path)))
-    }
-
-    /// The same look-ups, where the file at the paths of one source has other bytes and nothing else has changed. None if it was no
-    /// file, or is another now in other ways.
-    pub fn with_other_bytes(&self, source: &[&Path], stat: &Stat, value: &ValueName) -> Option<Evidence> {
-        let mut evidence = self.clone();
-        if evidence.times {
-            return None;
-        }
-        for item in &mut evidence.items {
-            if !source.contains(&Path::new(OsStr::from_bytes(&item.path))) {
-                continue;
-            }
-            match &mut item.found {
-                Found::File { mode, state, content } if *mode == stat.mode => {
-                    *state = State::of(stat);
-                    *content = Some(*value.digest());
-                }
-                Found::Link(_) => {}
-                _ => return None,
-            }
-        }
-        Some(evidence)
+        let mut way = Way::default();
+        self.dirs.iter().find_map(|seen| {
+            let place = seen.place(&mut way);
+            let other = |name: &&Name| !name.holds(&place, content, self.times) && !name.is_of(&place, source);
+            seen.appeared(&place, &[]).or_else(|| seen.names.iter().find(other).map(|name| name.path(&place)))
+        })
     }
 
     /// A path of which another answer would be given now, among files that were there and that no run of the tool itself changes,
-    /// as it does these outputs.
+    /// as it does these outputs. `source`: as for [`Evidence::change`].
     pub fn changed_besides(
         &self,
         outputs: &[PathBuf],
+        source: &[&Path],
         content: &dyn Fn(&Path, &Stat) -> Option<ValueName>,
     ) -> Option<PathBuf> {
-        let inputs = self.items.iter().filter(|item| matches!(item.found, Found::File { .. } | Found::Link(_)));
-        let changed = inputs.filter(|item| !item.holds(content, self.times));
-        let mut paths = changed.map(|item| PathBuf::from(OsStr::from_bytes(&item.path)));
-        paths.find(|path| {
-            let is_output = |path: &PathBuf| outputs.contains(path);
-            !is_output(path) && !path.canonicalize().is_ok_and(|path| is_output(&path))
+        let mut way = Way::default();
+        self.dirs.iter().find_map(|seen| {
+            let place = seen.place(&mut way);
+            let inputs = seen.names.iter().filter(|name| matches!(name.found, Found::File { .. } | Found::Link(_)));
+            let changed = inputs.filter(|name| !name.holds(&place, content, self.times) && !name.is_of(&place, source));
+            changed.map(|name| name.path(&place)).find(|path| {
+                let is_output = |path: &PathBuf| outputs.contains(path);
+                !is_output(path) && !path.canonicalize().is_ok_and(|path| is_output(&path))
+            })
         })
     }
 
@@ -238,11 +208,28 @@ impl Evidence {
     pub fn appeared_or_changed(
         &self,
         outputs: &[PathBuf],
+        source: &[&Path],
         content: &dyn Fn(&Path, &Stat) -> Option<ValueName>,
     ) -> bool {
-        let appeared = |absent: &Absent| absent.appeared_besides(outputs).is_some();
-        self.absent.iter().any(appeared) || self.changed_besides(outputs, content).is_some()
+        let mut way = Way::default();
+        let appeared = |seen: &InDir| seen.appeared(&seen.place(&mut way), outputs).is_some();
+        self.dirs.iter().any(appeared) || self.changed_besides(outputs, source, content).is_some()
     }
+}
+
+fn in_dir<'d>(dirs: &'d mut ByPath<InDir>, dir: &Path) -> &'d mut InDir {
+    if !dirs.contains_key(dir.as_os_str()) {
+        let seen = InDir { dir: dir.as_os_str().as_bytes().to_vec(), ..InDir::default() };
+        dirs.insert(dir.as_os_str().to_owned(), seen);
+    }
+    dirs.get_mut(dir.as_os_str()).expect("it was put there")
+}
+
+fn note(dirs: &mut ByPath<InDir>, path: &Path, look: Look, found: Found) {
+    // A slash at the end has links followed that would not be.
+    let is_whole = |(dir, name): &(&Path, &OsStr)| dir.join(name).as_os_str() == path.as_os_str();
+    let (dir, name) = split(path).filter(is_whole).unwrap_or((Path::new(""), path.as_os_str()));
+    in_dir(dirs, dir).names.push(Name { name: name.as_bytes().to_vec(), look, found });
 }
 
 /// What stands where a directory is meant.
@@ -294,36 +281,55 @@ fn standing(dir: &Path) -> There {
     }
 }
 
-impl Absent {
-    /// One of the names that may be there now.
-    fn appeared(&self) -> Option<PathBuf> {
-        self.appeared_besides(&[])
+impl InDir {
+    fn place<'a>(&'a self, way: &'a mut Way) -> Place<'a> {
+        way.to(Path::new(OsStr::from_bytes(&self.dir)), self.names.len() + usize::from(!self.absent.is_empty()))
     }
 
-    /// One that is none of these.
-    fn appeared_besides(&self, known: &[PathBuf]) -> Option<PathBuf> {
-        let dir = Path::new(OsStr::from_bytes(&self.dir));
+    /// One of the names that were absent that may be there now, and is none of these paths.
+    fn appeared(&self, place: &Place<'_>, known: &[PathBuf]) -> Option<PathBuf> {
+        if self.absent.is_empty() {
+            return None;
+        }
         if let Some(state) = &self.state
-            && let Ok(Some(now)) = look(dir, Look::Followed)
+            && let Ok(Some(now)) = place.own()
             && State::of(&now) == *state
         {
             return None;
         }
-        let path = |name: &Bytes| match name.as_slice() {
-            b"" => dir.to_owned(),
-            name => dir.join(OsStr::from_bytes(name)),
+        let appeared = |name: &Bytes| {
+            let (path, now) = match name.as_slice() {
+                b"" => {
+                    let dir = PathBuf::from(OsStr::from_bytes(&self.dir));
+                    let now = look(&dir, Look::Own);
+                    (dir, now)
+                }
+                name => (place.path(OsStr::from_bytes(name)), place.look(OsStr::from_bytes(name), Look::Own)),
+            };
+            (!known.contains(&path) && !matches!(now, Ok(None))).then_some(path)
         };
-        self.names.iter().map(path).find(|path| !known.contains(path) && !matches!(look(path, Look::Own), Ok(None)))
+        self.absent.iter().find_map(appeared)
     }
 }
 
-impl Item {
-    fn holds(&self, content: &dyn Fn(&Path, &Stat) -> Option<ValueName>, times: bool) -> bool {
-        let path = Path::new(OsStr::from_bytes(&self.path));
+impl Name {
+    fn path(&self, place: &Place<'_>) -> PathBuf {
+        place.path(OsStr::from_bytes(&self.name))
+    }
+
+    /// Whether it is a file at one of these paths.
+    fn is_of(&self, place: &Place<'_>, paths: &[&Path]) -> bool {
+        let ends_so = |path: &&Path| path.as_os_str().as_bytes().ends_with(&self.name);
+        matches!(self.found, Found::File { .. })
+            && paths.iter().any(ends_so)
+            && paths.contains(&self.path(place).as_path())
+    }
+
+    fn holds(&self, place: &Place<'_>, content: &dyn Fn(&Path, &Stat) -> Option<ValueName>, times: bool) -> bool {
         if self.look == Look::Listed {
-            return list(path).is_ok_and(|names| names_found(names.as_deref()) == self.found);
+            return list(&self.path(place)).is_ok_and(|names| names_found(names.as_deref()) == self.found);
         }
-        let now = match look(path, self.look) {
+        let now = match place.look(OsStr::from_bytes(&self.name), self.look) {
             Ok(now) => now,
             Err(e) => return e.kind() == io::ErrorKind::PermissionDenied && self.found == Found::Denied,
         };
@@ -334,7 +340,7 @@ impl Item {
             (Found::Other, Some(stat)) => stat.kind == FileKind::Other,
             (Found::Link(to), Some(stat)) => {
                 stat.kind == FileKind::Symlink
-                    && std::fs::read_link(path).is_ok_and(|now| now.as_os_str().as_bytes() == to)
+                    && std::fs::read_link(self.path(place)).is_ok_and(|now| now.as_os_str().as_bytes() == to)
             }
             (Found::File { mode, state, content: taken }, Some(stat)) => {
                 let same = stat.kind == FileKind::File && stat.mode == *mode && stat.size == state.size;
@@ -344,30 +350,13 @@ impl Item {
                 match taken {
                     // A state that was seen within the clock's grain says nothing: the cache behind
                     // `content` keeps no such state, and reads.
-                    Some(digest) => content(path, &stat) == Some(ValueName::new(*digest, stat.size)),
+                    Some(digest) => content(&self.path(place), &stat) == Some(ValueName::new(*digest, stat.size)),
                     None => State::of(&stat) == *state,
                 }
             }
             _ => false,
         }
     }
-}
-
-/// The state of a path; `None` where there is none.
-pub(crate) fn look(path: &Path, look: Look) -> io::Result<Option<Stat>> {
-    let result = match look {
-        Look::Own => std::fs::symlink_metadata(path),
-        Look::Followed | Look::Listed => std::fs::metadata(path),
-    };
-    unless_absent(result).map(|meta| meta.as_ref().map(stat_of))
-}
-
-/// The names in a directory, sorted by their bytes; `None` where there is none.
-pub(crate) fn list(path: &Path) -> io::Result<Option<Vec<OsString>>> {
-    let Some(entries) = unless_absent(std::fs::read_dir(path))? else { return Ok(None) };
-    let mut names = entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
-    names.sort();
-    Ok(Some(names))
 }
 
 /// What a listing is kept as.
@@ -380,37 +369,6 @@ pub(crate) fn names_found(names: Option<&[OsString]>) -> Found {
         hasher.update(b"/");
     }
     Found::Names(*hasher.value_name().digest())
-}
-
-fn unless_absent<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    match result {
-        Ok(found) => Ok(Some(found)),
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        Err(e) => Err(e),
-    }
-}
-
-/// The part of the metadata that counts.
-pub(crate) fn stat_of(meta: &std::fs::Metadata) -> Stat {
-    let kind = if meta.is_file() {
-        FileKind::File
-    } else if meta.is_dir() {
-        FileKind::Dir
-    } else if meta.is_symlink() {
-        FileKind::Symlink
-    } else {
-        FileKind::Other
-    };
-    let ns = |sec: i64, nsec: i64| i128::from(sec) * 1_000_000_000 + i128::from(nsec);
-    Stat {
-        kind,
-        mode: meta.mode() & 0o7777,
-        size: meta.size(),
-        dev: meta.dev(),
-        ino: meta.ino(),
-        mtime_ns: ns(meta.mtime(), meta.mtime_nsec()),
-        ctime_ns: ns(meta.ctime(), meta.ctime_nsec()),
-    }
 }
 
 #[cfg(test)]
@@ -443,9 +401,13 @@ mod tests {
         let evidence = Evidence::gather(items.clone().into_iter(), std::iter::empty(), stat.mtime_ns, false, &|_| None);
         let timed = Evidence::gather(items.clone().into_iter(), std::iter::empty(), stat.mtime_ns, true, &|_| None);
         let settled = Evidence::gather(items.into_iter(), std::iter::empty(), stat.mtime_ns + hour, false, &|_| None);
-        assert_eq!(evidence.absent.len(), 1, "what is below an absent directory goes without saying");
-        assert_eq!(evidence.absent[0].names, [b"bits".to_vec(), b"gone.h".to_vec()]);
-        assert!(evidence.absent[0].state.is_none() && settled.absent[0].state.is_some());
+        let lacking = |evidence: &Evidence| -> Vec<InDir> {
+            evidence.dirs.iter().filter(|seen| !seen.absent.is_empty()).cloned().collect()
+        };
+        let (young, old) = (lacking(&evidence), lacking(&settled));
+        assert_eq!(young.len(), 1, "what is below an absent directory goes without saying");
+        assert_eq!(young[0].absent, [b"bits".to_vec(), b"gone.h".to_vec()]);
+        assert!(young[0].state.is_none() && old[0].state.is_some());
         let text = postcard::to_stdvec(&evidence).unwrap();
         assert_eq!(postcard::from_bytes::<Evidence>(&text).unwrap(), evidence);
         assert!(settled.holds(&read));
@@ -470,5 +432,38 @@ mod tests {
         std::fs::create_dir_all(dir.join("bits")).unwrap();
         assert!(!evidence.holds(&read), "where a directory appears, anything may be in it");
         std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn paths_hold_as_they_are_spelled() {
+        let temp = gg_testkit::temp_dir();
+        std::fs::create_dir(temp.path().join("dir")).unwrap();
+        std::fs::write(temp.path().join("dir/a.h"), "a").unwrap();
+        std::os::unix::fs::symlink("dir", temp.path().join("link")).unwrap();
+        let seen = |spelled: &str| {
+            let path = temp.path().join(spelled);
+            let stat = look(&path, Look::Own).unwrap().unwrap();
+            match stat.kind {
+                FileKind::Dir => item(&path, Found::Dir),
+                FileKind::Symlink => item(&path, Found::Link(b"dir".to_vec())),
+                _ => item(&path, Found::File { mode: stat.mode, state: State::of(&stat), content: None }),
+            }
+        };
+        // To look at a link with a slash behind it is to look at what it leads to.
+        let spellings = ["link", "link/", "link/a.h", "./link/a.h", "dir/../link/./a.h", "dir//a.h"];
+        let evidence =
+            Evidence::gather(spellings.iter().map(|path| seen(path)), std::iter::empty(), 0, false, &|_| None);
+        let read = |path: &Path, _: &Stat| Some(ValueName::of(&std::fs::read(path).unwrap()));
+        assert!(evidence.holds(&read), "{evidence:?}");
+        std::fs::write(temp.path().join("dir/a.h"), "other").unwrap();
+        let changed = evidence.change(&[], &read).unwrap();
+        assert!(changed.ends_with("a.h"), "{}", changed.display());
+        let files: Vec<PathBuf> = spellings[2..].iter().map(|path| temp.path().join(path)).collect();
+        let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        assert_eq!(
+            evidence.change(&files, &read),
+            None,
+            "somebody else knows of the bytes, however their path is spelled"
+        );
     }
 }

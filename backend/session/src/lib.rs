@@ -11,6 +11,7 @@
 //! | `open` | store, memo and engines, opened by name |
 //! | `session` | one call from request to reply |
 //! | `world` | the file system as models see it, every answer recorded |
+//! | `look` | paths looked at, one by one or by way of their directories |
 //! | `by_path` | maps by a path's bytes |
 //! | `recall` | what models keep over requests |
 //! | `listings` | the names in directories, so that what is not there needs no look |
@@ -42,6 +43,7 @@ mod journal;
 pub mod lead;
 mod limits;
 mod listings;
+mod look;
 mod open;
 mod paths;
 mod place;

@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gg_models::{FileKind, Stat};
 
 use crate::by_path::ByPath;
-use crate::evidence::{Look, SETTLED_NS, State, list, look};
+use crate::evidence::{SETTLED_NS, State};
+use crate::look::{Look, list, look};
 use crate::{by_path, sys};
 
 /// So many look-ups that find nothing cost as much as a listing.

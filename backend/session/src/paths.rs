@@ -9,7 +9,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use gg_protocol::real_tool::Finder;
 
-use crate::evidence::{Look, SETTLED_NS, State, look};
+use crate::evidence::{SETTLED_NS, State};
+use crate::look::{Look, look};
 
 /// What a link on `PATH` leads to may change elsewhere.
 const FRESH: Duration = Duration::from_secs(2);

@@ -1,17 +1,69 @@
 //! The system calls of the session that the standard library does not offer.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString, OsStr};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+
+use gg_models::{FileKind, Stat};
 
 fn poll(set: &mut [libc::pollfd], timeout_ms: i32) {
     // SAFETY: `set` is a valid array of its own length, borrowed exclusively for the whole call. A call that
     // is interrupted leaves `revents` as they were: 0.
     unsafe { libc::poll(set.as_mut_ptr(), set.len() as libc::nfds_t, timeout_ms) };
+}
+
+/// What stands at a path, links at its end followed or not. One that does not begin with a slash begins at the directory.
+pub(crate) fn stat_at(dir: Option<BorrowedFd<'_>>, path: &OsStr, follow: bool) -> io::Result<Stat> {
+    let path = CString::new(path.as_bytes())?;
+    let flags = if follow { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
+    status(dir.map_or(libc::AT_FDCWD, |dir| dir.as_raw_fd()), &path, flags)
+}
+
+/// The state of what a descriptor was opened for.
+pub(crate) fn stat_of(open: BorrowedFd<'_>) -> io::Result<Stat> {
+    status(open.as_raw_fd(), c"", libc::AT_EMPTY_PATH)
+}
+
+fn status(dir: RawFd, path: &CStr, flags: libc::c_int) -> io::Result<Stat> {
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the path ends in NUL, and the pointer is to a `stat` of this function
+    if unsafe { libc::fstatat(dir, path.as_ptr(), stat.as_mut_ptr(), flags) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call has succeeded and filled it in
+    let stat = unsafe { stat.assume_init() };
+    let kind = match stat.st_mode & libc::S_IFMT {
+        libc::S_IFREG => FileKind::File,
+        libc::S_IFDIR => FileKind::Dir,
+        libc::S_IFLNK => FileKind::Symlink,
+        _ => FileKind::Other,
+    };
+    let ns = |sec: libc::time_t, nsec: i64| i128::from(sec) * 1_000_000_000 + i128::from(nsec);
+    Ok(Stat {
+        kind,
+        mode: stat.st_mode & 0o7777,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        dev: stat.st_dev,
+        ino: stat.st_ino,
+        mtime_ns: ns(stat.st_mtime, stat.st_mtime_nsec),
+        ctime_ns: ns(stat.st_ctime, stat.st_ctime_nsec),
+    })
+}
+
+/// Opens a directory by its path from another, to look from there.
+pub(crate) fn open_dir_at(dir: BorrowedFd<'_>, path: &OsStr) -> io::Result<File> {
+    let path = CString::new(path.as_bytes())?;
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    // SAFETY: the path ends in NUL, and the directory is open while it is borrowed
+    match unsafe { libc::openat(dir.as_raw_fd(), path.as_ptr(), flags) } {
+        -1 => Err(io::Error::last_os_error()),
+        // SAFETY: the descriptor was opened just now, and nobody else has it
+        open => Ok(unsafe { File::from_raw_fd(open) }),
+    }
 }
 
 /// How many bytes are free for this user in the file system that a path is in, or would be.

@@ -23,9 +23,10 @@ use gg_thunk::{OutputName, Placeholder, ValueName};
 use rustc_hash::FxHashMap;
 
 use crate::by_path::{ByPath, split};
-use crate::evidence::{Evidence, Found, Item, Lacked, Look, State, There, list, look, names_found};
+use crate::evidence::{Evidence, Found, Item, Lacked, State, There, names_found};
 use crate::issued::Issued;
 use crate::listings::{Listings, Names};
+use crate::look::{Look, list, look};
 use crate::placeholders::held_by;
 use crate::recall::Recall;
 use purposes::Purposes;

@@ -89,3 +89,24 @@ fn a_source_that_is_edited_while_it_is_compiled() {
 fn a_header_that_is_edited_while_it_is_read() {
     edited("header", true);
 }
+
+/// An edit needs a file that the model does not see. That the source has another text than when its model looked at it is no excuse
+/// for the model.
+#[test]
+fn an_edit_that_its_model_misses_something_of() {
+    let bench = Bench::new(Tree::new().file("Makefile", "").file("data", "bytes").file("a.c", "int a;\n"));
+    let args = ["-c", "a.c"];
+    gg_object(&bench, &args);
+    // The model does not put strings together.
+    fs::write(bench.file("a.c"), "int a; __asm__(\".inc\" \"bin \\\"data\\\"\");\n").unwrap();
+    let native = native_object(&bench, &args);
+    assert!(gg_object(&bench, &args) == native);
+    // A session ends when all its calls have, and what came of them is noted.
+    assert!(bench.command(bench.at("bin/gg")).args(["session", "stop"]).status().unwrap().success());
+    let stats = bench.stats();
+    let misses = stats["model_misses"].as_array().unwrap();
+    assert_eq!(misses.len(), 1, "{stats}");
+    assert!(misses[0].as_str().unwrap().contains("the thunk failed where the tool does not"), "{stats}");
+    assert!(gg_object(&bench, &args) == native);
+    assert_eq!(bench.stats()["native"], json!({"thunk-failed": 1, "model-disabled": 1}));
+}

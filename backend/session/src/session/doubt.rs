@@ -8,8 +8,8 @@ use gg_force::{Forced, Outcome, trace};
 use gg_protocol::{Ran, RanStatus, Request};
 use gg_thunk::{Thunk, ValueName};
 
-use super::Session;
 use super::known::Known;
+use super::{Session, Source};
 use crate::sys;
 
 /// With less room than this on the store's disk, where private roots may be too, a failure is held for want of it.
@@ -62,12 +62,15 @@ impl Session {
     /// tool has seen other files, or the thunk a full disk.
     pub(super) fn says_nothing(&self, key: &ValueName, thunk: &Thunk) -> Option<String> {
         let kept = self.calls.get(key).filter(|kept| kept.call.thunk == thunk.name().to_string());
-        let Some(evidence) = kept.and_then(|kept| kept.evidence()) else {
+        let Some((evidence, call)) = kept.and_then(|kept| Some((kept.evidence()?, kept.call))) else {
             return Some("what its model saw is not known any more".to_owned());
         };
         let outputs: Vec<PathBuf> =
             thunk.outputs.iter().map(|output| PathBuf::from(OsStr::from_bytes(&output.path))).collect();
-        if let Some(path) = evidence.changed_besides(&outputs, &|path, stat| self.contents.current(path, stat)) {
+        let source = Source::paths(call.source.as_ref());
+        let text = source.first().filter(|_| self.has_other_text(&call)).map(|path| path.to_path_buf());
+        let other = || evidence.changed_besides(&outputs, &source, &|path, stat| self.contents.current(path, stat));
+        if let Some(path) = text.or_else(other) {
             return Some(format!("changed meanwhile: {}", path.display()));
         }
         let store = self.contents.store.root();

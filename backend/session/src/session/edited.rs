@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use gg_models::{Directives, FileKind, Stat};
+use gg_models::{Directives, FileKind, Stat, World as _};
 use gg_thunk::{Bytes, FileNode, Node, ObjectName, Thunk, TreeName, ValueName};
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use super::Session;
 use super::known::Holding;
 use crate::SessionError;
 use crate::calls::Call;
-use crate::evidence::{Evidence, Look, look};
+use crate::look::{Look, look};
 use crate::world::LiveWorld;
 
 /// A source, and what of it a thunk's footprint rests on.
@@ -23,6 +23,8 @@ pub(crate) struct Source {
     pub directives: Directives,
     /// Its path without links, by which it stands in the thunk's tree.
     pub physical: Bytes,
+    /// Its permission bits.
+    pub mode: u32,
     /// The digest of its bytes.
     pub content: [u8; 32],
 }
@@ -30,23 +32,18 @@ pub(crate) struct Source {
 /// A source's text, beside what it was.
 pub(crate) enum Text {
     Same,
-    /// Where no directive stands it is another.
-    Edited(Edit),
+    /// Where no directive stands it is another: this one.
+    Edited(ValueName),
     /// It is another, and what of it counts may be.
     Other,
-}
-
-/// A source as it is now.
-pub(crate) struct Edit {
-    stat: Stat,
-    value: ValueName,
 }
 
 impl Source {
     /// A source whose bytes were taken from a path without links.
     pub fn new(directives: Directives, physical: PathBuf, world: &LiveWorld<'_>) -> Option<Source> {
         let content = *world.content(&physical)?.digest();
-        Some(Source { directives, physical: physical.into_os_string().into_vec(), content })
+        let mode = world.lstat(&physical).ok()??.mode;
+        Some(Source { directives, physical: physical.into_os_string().into_vec(), mode, content })
     }
 
     /// Its path as the compiler opens it.
@@ -59,9 +56,9 @@ impl Source {
         Path::new(OsStr::from_bytes(&self.physical))
     }
 
-    /// The paths by which it may be looked up.
-    pub fn paths(&self) -> [&Path; 2] {
-        [self.spelled(), self.physical()]
+    /// The paths by which it may be looked up: what the model saw there does not count, its text does.
+    pub fn paths(source: Option<&Source>) -> Vec<&Path> {
+        source.map_or_else(Vec::new, |source| vec![source.spelled(), source.physical()])
     }
 }
 
@@ -69,9 +66,8 @@ impl Session {
     /// What has become of a source's text. Of one that cannot be read the model says what there is to say.
     pub(super) fn text(&self, source: &Source) -> Text {
         let path = source.physical();
-        let Some(stat) = look(path, Look::Own).ok().flatten().filter(|stat| stat.kind == FileKind::File) else {
-            return Text::Other;
-        };
+        let plain = |stat: &Stat| stat.kind == FileKind::File && stat.mode == source.mode;
+        let Some(stat) = look(path, Look::Own).ok().flatten().filter(plain) else { return Text::Other };
         let is_same = |value: &ValueName| *value.digest() == source.content;
         if self.contents.known(&stat).as_ref().is_some_and(is_same) {
             return Text::Same;
@@ -86,33 +82,35 @@ impl Session {
             return Text::Other;
         }
         match self.contents.value(path, &stat) {
-            Ok(kept) if kept == value => Text::Edited(Edit { stat, value }),
+            Ok(kept) if kept == value => Text::Edited(value),
             _ => Text::Other,
         }
     }
 
-    /// A call and its thunk, which hold but for the source's text, as they are with the source as it is now, if that is sure.
+    /// Whether the source of a call has another text than what is kept of the call.
+    pub(super) fn has_other_text(&self, call: &Call) -> bool {
+        call.source.as_ref().is_some_and(|source| !matches!(self.text(source), Text::Same))
+    }
+
+    /// A call and its thunk, which hold but for the source's text, as they are with this text, if that is sure.
     pub(super) fn edited(
         &self,
         call: &Call,
-        evidence: &Evidence,
         thunk: &Thunk,
         source: &Source,
-        edit: &Edit,
+        text: ValueName,
     ) -> Result<Option<Holding>, SessionError> {
         if call.in_place {
             return Ok(None);
         }
-        let Edit { stat, value } = edit;
-        let Some(evidence) = evidence.with_other_bytes(&source.paths(), stat, value) else { return Ok(None) };
         // Before the first slash there is nothing.
         let parts = source.physical.split(|byte| *byte == b'/').skip(1);
-        let Some(root) = self.with_file(&thunk.root, parts, *value)? else { return Ok(None) };
+        let Some(root) = self.with_file(&thunk.root, parts, text)? else { return Ok(None) };
         let thunk = Thunk { root, ..thunk.clone() };
         let name = self.contents.store.put_thunk(&thunk)?;
-        let source = Source { content: *value.digest(), ..source.clone() };
+        let source = Source { content: *text.digest(), ..source.clone() };
         let call = Call { thunk: name.to_string(), fails: false, source: Some(source), ..call.clone() };
-        Ok(Some(Holding { call, name, thunk, edited: Some(evidence) }))
+        Ok(Some(Holding { call, name, thunk, edited: true }))
     }
 
     /// A tree in which the file at a path has this value.

@@ -1,6 +1,7 @@
 //! From a request to its thunk: by what is kept of the call while it holds, else by the model. Knows nothing of forcing.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
@@ -16,7 +17,6 @@ use gg_thunk::{Bytes, Thunk, ThunkName, ValueName};
 use super::edited::{Source, Text};
 use super::{Session, Stop, native};
 use crate::calls::{Call, Kept};
-use crate::evidence::Evidence;
 use crate::ingest::Ingest;
 use crate::world::{Explained, LiveWorld};
 use crate::{SessionError, sys};
@@ -64,8 +64,8 @@ pub(super) struct Holding {
     pub(super) call: Call,
     pub(super) name: ThunkName,
     pub(super) thunk: Thunk,
-    /// What the model would have seen, if the source has another text by now.
-    pub(super) edited: Option<Evidence>,
+    /// Whether the source has another text than what is kept has.
+    pub(super) edited: bool,
 }
 
 impl Session {
@@ -107,11 +107,11 @@ impl Session {
         let key = self.calls.key(&request);
         let mut why = "not known".to_owned();
         if !anew && let Some(kept) = self.calls.get(&key) {
-            match self.holding(kept)? {
+            match self.holding(&kept)? {
                 Ok(Holding { call, name, thunk, edited }) => {
                     let mut anew = None;
-                    if let Some((evidence, source)) = edited.zip(call.source.as_ref()) {
-                        self.keep(&key, &call, &evidence)?;
+                    if let Some(source) = call.source.as_ref().filter(|_| edited) {
+                        self.calls.update(&key, &call, &kept).map_err(|e| self.calls_error(e))?;
                         anew = Some(format!("edited: {}", source.spelled().display()));
                     }
                     return Ok(known(request, key, call, name, thunk, anew));
@@ -144,50 +144,50 @@ impl Session {
             fails: false,
             source: inference
                 .directives
+                // Where times count, an edit changes more than the text.
+                .filter(|_| !inference.timestamps)
                 .zip(physical)
                 .and_then(|(directives, path)| Source::new(directives, path, &world)),
         };
         // A second later it is another thunk.
         if !inference.momentary {
-            self.keep(&key, &call, &evidence)?;
+            self.calls.put(&key, &call, &evidence).map_err(|e| self.calls_error(e))?;
         }
         Ok(Known { momentary: inference.momentary, inferred, ..known(request, key, call, name, thunk, Some(why)) })
     }
 
     /// What is kept of a call, if it holds; else why not.
-    fn holding(&self, kept: Kept) -> Result<Result<Holding, String>, SessionError> {
+    fn holding(&self, kept: &Kept) -> Result<Result<Holding, String>, SessionError> {
         let changed = |path: &Path| Ok(Err(format!("changed: {}", path.display())));
-        let gone = || Ok(Err("its thunk is gone".to_owned()));
+        let Kept { call, .. } = kept;
         // A source that has other directives needs no other look.
-        let edit = match &kept.call.source {
+        let edit = match &call.source {
             Some(source) => match self.text(source) {
                 Text::Same => None,
-                Text::Edited(edit) => Some((source, edit)),
+                Text::Edited(text) => Some((source, text)),
                 Text::Other => return changed(source.spelled()),
             },
             None => None,
         };
-        let Some((name, evidence)) = kept.call.thunk.parse::<ThunkName>().ok().zip(kept.evidence()) else {
+        let Some((name, evidence)) = call.thunk.parse::<ThunkName>().ok().zip(kept.evidence()) else {
             return Ok(Err("what is kept of it cannot be read".to_owned()));
         };
-        let paths = edit.as_ref().map(|(source, _)| source.paths());
-        let paths = paths.as_ref().map_or(&[][..], |paths| paths);
-        if let Some(path) = evidence.change(paths, &|path, stat| self.contents.current(path, stat)) {
+        let source = Source::paths(call.source.as_ref());
+        if let Some(path) = evidence.change(&source, &|path, stat| self.contents.current(path, stat)) {
             return changed(&path);
         }
-        let Some(thunk) = self.contents.store.get_thunk(&name)? else { return gone() };
-        let Some((source, edit)) = edit else {
-            return Ok(Ok(Holding { call: kept.call, name, thunk, edited: None }));
+        let Some(thunk) = self.contents.store.get_thunk(&name)? else { return Ok(Err("its thunk is gone".to_owned())) };
+        let Some((source, text)) = edit else {
+            return Ok(Ok(Holding { call: call.clone(), name, thunk, edited: false }));
         };
-        match self.edited(&kept.call, &evidence, &thunk, source, &edit)? {
+        match self.edited(call, &thunk, source, text)? {
             Some(holding) => Ok(Ok(holding)),
             None => changed(source.spelled()),
         }
     }
 
-    fn keep(&self, key: &ValueName, call: &Call, evidence: &Evidence) -> Result<(), SessionError> {
-        let at = |e| SessionError::from(StoreError::at(&self.contents.store.root().join("calls"), e));
-        self.calls.put(key, call, evidence).map_err(at)
+    fn calls_error(&self, e: io::Error) -> SessionError {
+        SessionError::from(StoreError::at(&self.contents.store.root().join("calls"), e))
     }
 
     /// What its model looked a call's files up for.

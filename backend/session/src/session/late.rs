@@ -18,7 +18,7 @@ use gg_thunk::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Session;
+use super::{Session, Source};
 use crate::issued::{Issue, Once};
 use crate::journal::Line;
 use crate::placeholders::{Held, fulfil, held_by};
@@ -402,7 +402,9 @@ impl Session {
         let made = outputs.chain(self.inputs(&thunk).map(|held| held.path));
         let made: Vec<PathBuf> = made.chain(self.hidden.iter().cloned()).collect();
         let evidence = kept.evidence()?;
-        Some(evidence.appeared_or_changed(&made, &|path, stat| self.contents.current(path, stat)))
+        let source = Source::paths(kept.call.source.as_ref());
+        let seen = || evidence.appeared_or_changed(&made, &source, &|path, stat| self.contents.current(path, stat));
+        Some(self.has_other_text(&kept.call) || seen())
     }
 
     /// How the result of a thunk differs from that of the same steps over the host, if it does.

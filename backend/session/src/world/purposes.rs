@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use gg_models::{FileKind, Stat};
 
 use super::seen::Seen;
-use crate::evidence::Look;
+use crate::look::Look;
 
 /// How a model came to its verdict.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]

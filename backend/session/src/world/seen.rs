@@ -7,7 +7,7 @@ use std::rc::Rc;
 use gg_models::{FileKind, Stat};
 use rustc_hash::FxHashMap;
 
-use crate::evidence::Look;
+use crate::look::Look;
 
 /// The answers of one request, in the order of the look-ups.
 #[derive(Default)]

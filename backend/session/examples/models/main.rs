@@ -12,6 +12,8 @@
 //!
 //! The sources are changed: lines are appended.
 
+mod clock;
+
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::io::{BufRead, Write};
@@ -24,6 +26,8 @@ use gg_protocol::{Request, gg_dir};
 use gg_session::Opening;
 use gg_store::LocalStore;
 use gg_thunk::{Node, TreeName};
+
+use clock::{childrens_time, own_time};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -201,18 +205,4 @@ fn process_time(program: &Path) -> Result<f64> {
     let seconds = (childrens_time()? - begun) / f64::from(CALLS);
     std::fs::remove_dir_all(&dir)?;
     Ok(seconds)
-}
-
-/// Seconds for which this thread has run: from the scheduler, as `stat` counts in hundredths.
-fn own_time() -> Result<f64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    Ok(text.split_whitespace().next().ok_or("no figure")?.parse::<f64>()? / 1e9)
-}
-
-/// Seconds for which children have run that were waited for.
-fn childrens_time() -> Result<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks: f64 = [13, 14].iter().filter_map(|index| fields.get(*index)?.parse::<f64>().ok()).sum();
-    Ok(ticks / 100.0)
 }
