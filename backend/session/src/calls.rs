@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use gg_models::{Holds, Request};
 use gg_store::sharded;
-use gg_thunk::{Bytes, ValueName};
+use gg_thunk::{Bytes, ThunkName, ValueName};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
@@ -103,9 +103,9 @@ impl Calls {
         Some(Kept { call, bytes, seen })
     }
 
-    /// Notes whether the tool fails while the evidence holds.
-    pub fn note(&self, key: &ValueName, fails: bool) -> io::Result<()> {
-        let Some(kept) = self.get(key) else { return Ok(()) };
+    /// Notes whether the tool fails while the evidence holds, unless the call has given another thunk meanwhile.
+    pub fn note(&self, key: &ValueName, thunk: &ThunkName, fails: bool) -> io::Result<()> {
+        let Some(kept) = self.get(key).filter(|kept| kept.call.thunk == thunk.to_string()) else { return Ok(()) };
         self.update(key, &Call { fails, ..kept.call.clone() }, &kept)
     }
 

@@ -2,11 +2,13 @@
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write as _};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::LazyLock;
 
 use gg_models::{FileKind, Stat};
 
@@ -116,8 +118,10 @@ pub(crate) fn write_missable(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn write_beside(path: &Path, bytes: &[u8], place: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    // Processes of two containers may have the same number.
+    static OWN: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
     let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}-{:?}", std::process::id(), std::thread::current().id()));
+    beside.push(format!(".{:016x}-{:?}", *OWN, std::thread::current().id()));
     let beside = Path::new(&beside);
     let write = || std::fs::write(beside, bytes);
     let written = write().or_else(|e| match e.kind() {

@@ -128,7 +128,7 @@ impl Session {
             Err(e) => line.detail = Some(format!("not compared: {e}")),
         }
         if matches!(end, ThunkEnd::Failed { .. }) && matches!(trace.exit, trace::Exit::Code(status) if status != 0) {
-            let _ = self.calls.note(&known.key, true);
+            let _ = self.calls.note(&known.key, &known.name, true);
         }
         let messages = known.request.stderr_is_tty && !trace.stderr.is_empty();
         let long = trace.stdout.len().saturating_add(trace.stderr.len()) as u64 > MOST_MESSAGES;

@@ -41,7 +41,7 @@ impl Session {
                 let fails = status != 0;
                 if fails != doubt.before {
                     // While it fails, nothing but the tool runs. What cannot be kept is found out again.
-                    let _ = self.calls.note(&doubt.key, fails);
+                    let _ = self.calls.note(&doubt.key, &doubt.thunk.name(), fails);
                 }
                 return;
             }

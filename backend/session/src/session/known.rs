@@ -144,8 +144,6 @@ impl Session {
             fails: false,
             source: inference
                 .directives
-                // Where times count, an edit changes more than the text.
-                .filter(|_| !inference.timestamps)
                 .zip(physical)
                 .and_then(|(directives, path)| Source::new(directives, path, &world)),
         };
