@@ -229,6 +229,15 @@ fn headers_that_are_yet_to_be_made() {
         bench.agrees(command);
     }
     assert_eq!(bench.world.looked_up.borrow().get(&bench.cwd.join("gen.h")), Some(&false));
+    for forced in
+        ["-include gen.h", "-imacros gen.h", "-imacros no.h -include no.h -include inc/a.h", "-include /no/no.h"]
+    {
+        for lists in ["-M -MG", "-MM -MG", "-M -MG -MP -x c++", "-E -M -MG"] {
+            for source in ["main.c", "gen.c"] {
+                bench.agrees(&format!("gcc {lists} {forced} {source}"));
+            }
+        }
+    }
     bench.write("gen.h", "#include \"inc/a.h\"\n");
     let inference = bench.agrees("gcc -M -MG gen.c");
     assert!(inference.inputs.contains(&Input::File(bench.cwd.join("gen.h"))));

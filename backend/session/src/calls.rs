@@ -35,6 +35,13 @@ pub(crate) struct Call {
     pub source: Option<Source>,
 }
 
+impl Call {
+    /// The paths of its source, if it has one: what its model saw there does not count, its text does.
+    pub fn source_paths(&self) -> Vec<&Path> {
+        self.source.iter().flat_map(Source::paths).collect()
+    }
+}
+
 /// What is kept of a call, as it was read. What the model saw is the larger part, and not everybody asks for it.
 pub(crate) struct Kept {
     pub call: Call,

@@ -22,7 +22,7 @@ pub(crate) fn read(path: &Path) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Writes a file that nobody misses: when another takes its place it is not there for a moment.
+/// Writes a file that nobody misses: who reads it meanwhile finds nothing.
 pub(crate) fn write(path: &Path, value: &[u8]) -> io::Result<()> {
     sys::write_missable(path, &[ValueName::of(value).to_string().as_bytes(), value].concat())
 }
@@ -36,7 +36,7 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("gg-checked-{}", std::process::id()));
         let path = dir.join("deep/file");
         assert_eq!(read(&path), None);
-        for value in [&b"value"[..], b"another", b""] {
+        for value in [&b"value"[..], b"another", b"", b"longer than the others", b"as long as the others."] {
             write(&path, value).unwrap();
             assert_eq!(read(&path).as_deref(), Some(value));
             assert_eq!(std::fs::read_dir(dir.join("deep")).unwrap().count(), 1, "nothing is left beside it");

@@ -179,7 +179,7 @@ impl Evidence {
         let mut way = Way::default();
         self.dirs.iter().find_map(|seen| {
             let place = seen.place(&mut way);
-            let other = |name: &&Name| !name.holds(&place, content, self.times) && !name.is_of(&place, source);
+            let other = |name: &&Name| !name.is_of(&place, source) && !name.holds(&place, content, self.times);
             seen.appeared(&place, &[]).or_else(|| seen.names.iter().find(other).map(|name| name.path(&place)))
         })
     }
@@ -196,7 +196,7 @@ impl Evidence {
         self.dirs.iter().find_map(|seen| {
             let place = seen.place(&mut way);
             let inputs = seen.names.iter().filter(|name| matches!(name.found, Found::File { .. } | Found::Link(_)));
-            let changed = inputs.filter(|name| !name.holds(&place, content, self.times) && !name.is_of(&place, source));
+            let changed = inputs.filter(|name| !name.is_of(&place, source) && !name.holds(&place, content, self.times));
             changed.map(|name| name.path(&place)).find(|path| {
                 let is_output = |path: &PathBuf| outputs.contains(path);
                 !is_output(path) && !path.canonicalize().is_ok_and(|path| is_output(&path))
@@ -283,7 +283,8 @@ fn standing(dir: &Path) -> There {
 
 impl InDir {
     fn place<'a>(&'a self, way: &'a mut Way) -> Place<'a> {
-        way.to(Path::new(OsStr::from_bytes(&self.dir)), self.names.len() + usize::from(!self.absent.is_empty()))
+        let absent = if self.state.is_some() { 1 } else { self.absent.len() };
+        way.to(Path::new(OsStr::from_bytes(&self.dir)), self.names.len() + absent)
     }
 
     /// One of the names that were absent that may be there now, and is none of these paths.

@@ -141,6 +141,9 @@ impl<'a> Ingest<'a> {
             match input {
                 Input::File(path) => {
                     let laid = self.lay(path, Want::File)?;
+                    if laid != *path && self.world.saw_another(path, &laid) {
+                        return Err(wrong(path, CHANGED));
+                    }
                     if source == Some(path.as_os_str().as_bytes()) {
                         physical = Some(laid);
                     }

@@ -127,7 +127,9 @@ mod tests {
         let root = temp.path().canonicalize().unwrap();
         std::fs::create_dir_all(root.join("a/b")).unwrap();
         std::fs::create_dir_all(root.join("a-b/c")).unwrap();
-        for file in ["a/x", "a/b/x", "a-b/x", "a-b/c/x"] {
+        // where one would look that takes `a-b` for a directory below `a`
+        std::fs::create_dir_all(root.join("a/-b/c")).unwrap();
+        for file in ["a/x", "a/b/x", "a-b/x", "a-b/c/x", "a/-b/x", "a/-b/c/x"] {
             std::fs::write(root.join(file), file).unwrap();
         }
         symlink("x", root.join("a/link")).unwrap();
@@ -140,6 +142,7 @@ mod tests {
             let mut way = Way::default();
             for dir in dirs.map(|dir| if dir.is_empty() { root.clone() } else { root.join(dir) }) {
                 let place = way.to(&dir, looks);
+                assert_eq!(place.open.is_some(), looks > FEW && dir.is_dir(), "{}", dir.display());
                 assert_eq!(place.own().unwrap_or(None), look(&dir, Look::Followed).unwrap(), "{}", dir.display());
                 for name in names {
                     let path = dir.join(name);
@@ -150,6 +153,7 @@ mod tests {
                     }
                 }
             }
+            assert!(looks <= FEW || way.open.len() == 2, "each is opened from the one above: {:?}", way.open);
             let whole = root.join("a/x");
             assert_eq!(
                 way.to(Path::new(""), looks).look(whole.as_os_str(), Look::Own).unwrap(),

@@ -108,13 +108,25 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_beside(path, bytes, |beside| std::fs::rename(beside, path))
 }
 
-/// The same, of a file that may be missing for a moment: what it takes the place of is removed first. ext4 writes a file to the disk
-/// at once that is renamed over another, which costs a millisecond.
+/// The same, of a file that nobody misses while it is half written: it is written over where it lies. ext4 writes a file to the
+/// disk at once that is renamed over another or cut to nothing first, which costs a millisecond.
 pub(crate) fn write_missable(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_beside(path, bytes, |beside| {
-        let _ = std::fs::remove_file(path);
-        std::fs::rename(beside, path)
-    })
+    let write = |mut file: File| {
+        let written = file.write_all(bytes).and_then(|()| {
+            let longer = file.metadata()?.len() > bytes.len() as u64;
+            if longer { file.set_len(bytes.len() as u64) } else { Ok(()) }
+        });
+        // A full disk is not to hold it too.
+        written.inspect_err(|_| drop(std::fs::remove_file(path)))
+    };
+    match OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path) {
+        Ok(file) => write(file),
+        // There is none, or it is another user's.
+        Err(_) => write_beside(path, bytes, |beside| {
+            let _ = std::fs::remove_file(path);
+            std::fs::rename(beside, path)
+        }),
+    }
 }
 
 fn write_beside(path: &Path, bytes: &[u8], place: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {

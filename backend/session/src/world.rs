@@ -192,6 +192,20 @@ impl<'a> LiveWorld<'a> {
         self.torn.borrow().clone()
     }
 
+    /// Whether the file at a path was another when it was looked at than when it was looked at by its path without links.
+    pub fn saw_another(&self, path: &Path, physical: &Path) -> bool {
+        let (seen, contents) = (self.seen.borrow(), self.contents.borrow());
+        let other_file = match (seen.get(path, Look::Followed), seen.get(physical, Look::Own)) {
+            (Some(Some(one)), Some(Some(other))) => State::of(&one) != State::of(&other),
+            (one, other) => one.is_some() && other.is_some(),
+        };
+        let other_bytes = match (contents.get(path.as_os_str()), contents.get(physical.as_os_str())) {
+            (Some(one), Some(other)) => one != other,
+            _ => false,
+        };
+        other_file || other_bytes
+    }
+
     /// All that was asked, with its answers; what stands where only somebody is to write counts for its kind only. `times`: files'
     /// modification times count too.
     pub fn evidence(&self, times: bool) -> Evidence {

@@ -19,6 +19,7 @@ use crate::pin;
 use crate::{LocalStore, Result, Store, StoreError};
 
 use log::Log;
+pub(crate) use log::{checksum, read_full_at};
 
 /// How often a file that changes while it is read is read again.
 const ATTEMPTS: u32 = 3;
@@ -149,7 +150,7 @@ impl DigestCache {
                 let _ = self.put(&before, name, observed);
                 return Ok(Ingested::new(name, &file.metadata().at(path)?, false));
             }
-            let name = if stands { store.name_of(&file, path)? } else { store.put_from(&file, path)? };
+            let name = if stands { store.name_of(&file, path)? } else { store.put_input(&file, path)? };
             let after = file.metadata().at(path)?;
             if before == Identity::of(&after) && name.len() == before.size {
                 if stands && observed.settles(&before) {
@@ -157,7 +158,7 @@ impl DigestCache {
                     self.share(Entry { identity: before, digest: *name.digest() });
                 } else if stands {
                     // So young that a change would not show.
-                    store.put_from(&file, path)?;
+                    store.put_input(&file, path)?;
                 }
                 // A log that cannot be written costs another reading, no more.
                 let _ = self.put(&before, name, observed);

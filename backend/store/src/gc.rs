@@ -1,6 +1,7 @@
 //! Eviction: brings a `GG_DIR` under a size. Knows when things were used, not what they are for.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -45,7 +46,11 @@ struct Candidate {
     used: SystemTime,
     path: PathBuf,
     bytes: u64,
+    used_by: UsedBy,
 }
+
+/// Which of a file's times says when it was used last: when it was read, or, of a pack, when it was written.
+type UsedBy = fn(&fs::Metadata) -> io::Result<SystemTime>;
 
 impl LocalStore {
     /// Evicts what was least recently used until objects and memo take no more than this, or until what is left was
@@ -55,14 +60,21 @@ impl LocalStore {
         let layout = self.layout();
         let mut report = GcReport { swept_files: temp::sweep(&layout.tmp).at(&layout.tmp)?, ..GcReport::default() };
         let mut candidates = Vec::new();
+        let mut add = |path: PathBuf, used_by: UsedBy| -> Result<()> {
+            if let Some(candidate) = Candidate::look(path, used_by)? {
+                report.files += 1;
+                report.bytes += candidate.bytes;
+                candidates.push(candidate);
+            }
+            Ok(())
+        };
         for dir in [&layout.objects, &layout.memo, &layout.pins].into_iter().chain(caches) {
             for path in layout::files_in_shards(dir).at(dir)? {
-                if let Some(candidate) = Candidate::look(path)? {
-                    report.files += 1;
-                    report.bytes += candidate.bytes;
-                    candidates.push(candidate);
-                }
+                add(path, fs::Metadata::accessed)?;
             }
+        }
+        for path in layout::entries(&layout.packs).at(&layout.packs)? {
+            add(path, fs::Metadata::modified)?;
         }
         self.empty_quarantine(max_size, &mut report)?;
         candidates.sort_unstable_by(|a, b| (a.used, &a.path).cmp(&(b.used, &b.path)));
@@ -102,7 +114,7 @@ impl LocalStore {
             if held_since.is_some_and(|since| planned.used >= since) {
                 return Ok(false);
             }
-            let Some(now) = Candidate::look(planned.path.clone())? else {
+            let Some(now) = Candidate::look(planned.path.clone(), planned.used_by)? else {
                 // Another gc was quicker.
                 report.freed_bytes += planned.bytes;
                 continue;
@@ -121,7 +133,7 @@ impl LocalStore {
         let dir = &self.layout().quarantine;
         let mut aside = Vec::new();
         for path in layout::entries(dir).at(dir)? {
-            if let Some(candidate) = Candidate::look(path)? {
+            if let Some(candidate) = Candidate::look(path, fs::Metadata::accessed)? {
                 report.bytes += candidate.bytes;
                 aside.push(candidate);
             }
@@ -147,7 +159,7 @@ impl LocalStore {
             if whole {
                 continue;
             }
-            let bytes = Candidate::look(path.clone())?.map_or(0, |record| record.bytes);
+            let bytes = Candidate::look(path.clone(), fs::Metadata::accessed)?.map_or(0, |record| record.bytes);
             match fs::remove_file(&path) {
                 Err(e) if is_absence(&e) => {}
                 removed => {
@@ -162,18 +174,20 @@ impl LocalStore {
 }
 
 impl Candidate {
-    fn look(path: PathBuf) -> Result<Option<Candidate>> {
+    fn look(path: PathBuf, used_by: UsedBy) -> Result<Option<Candidate>> {
         match fs::symlink_metadata(&path) {
             Err(e) if is_absence(&e) => Ok(None),
             Err(e) => Err(StoreError::at(&path, e)),
             Ok(meta) if !meta.is_file() => Ok(None),
             Ok(meta) => {
-                Ok(Some(Candidate { used: used(&meta, &path)?, bytes: (meta.blocks() * 512).max(meta.len()), path }))
+                let bytes = (meta.blocks() * 512).max(meta.len());
+                Ok(Some(Candidate { used: used_by(&meta).at(&path)?, bytes, path, used_by }))
             }
         }
     }
 }
 
-fn used(meta: &fs::Metadata, path: &Path) -> Result<SystemTime> {
-    meta.accessed().at(path)
+/// The lock file between gc and the others. Released when the descriptor is closed.
+pub(crate) fn lock_file(path: &Path) -> Result<File> {
+    OpenOptions::new().read(true).append(true).create(true).open(path).at(path)
 }

@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 use gg_thunk::{ThunkName, ValueName};
 
+use crate::pack;
+
 /// The paths of one `GG_DIR`.
 #[derive(Debug)]
 pub(crate) struct Layout {
     pub(crate) root: PathBuf,
     pub(crate) objects: PathBuf,
+    pub(crate) packs: PathBuf,
     pub(crate) memo: PathBuf,
     pub(crate) pins: PathBuf,
     pub(crate) tmp: PathBuf,
@@ -26,6 +29,7 @@ impl Layout {
         Layout {
             root: root.to_owned(),
             objects: root.join("objects"),
+            packs: root.join("packs"),
             memo: root.join("memo"),
             pins: root.join("pins"),
             tmp: root.join("tmp"),
@@ -38,8 +42,18 @@ impl Layout {
     }
 
     /// The directories that a store consists of, parents first.
-    pub(crate) fn directories(&self) -> [&Path; 8] {
-        [&self.objects, &self.memo, &self.pins, &self.tmp, &self.quarantine, &self.digests, &self.run, &self.leases]
+    pub(crate) fn directories(&self) -> [&Path; 9] {
+        [
+            &self.objects,
+            &self.packs,
+            &self.memo,
+            &self.pins,
+            &self.tmp,
+            &self.quarantine,
+            &self.digests,
+            &self.run,
+            &self.leases,
+        ]
     }
 
     pub(crate) fn pin_file(&self, name: &ValueName) -> PathBuf {
@@ -78,6 +92,11 @@ impl Key {
             digest: *name.digest(),
             len: name.len(),
         }
+    }
+
+    /// Whether it is so small that it may be in a pack.
+    pub(crate) fn may_be_packed(&self) -> bool {
+        self.len <= pack::MOST as u64
     }
 
     /// Whether this is the name of what was hashed.

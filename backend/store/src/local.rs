@@ -14,9 +14,10 @@ use gg_thunk::{NameHasher, Thunk, ThunkName, Tree, TreeName, ValueName};
 use crate::error::AtPath;
 use crate::identity::Identity;
 use crate::layout::{Key, Layout};
+use crate::pack::{self, Packs};
 use crate::pin::Pins;
 use crate::temp::{self, Temp};
-use crate::{Result, Store, StoreError, owner, sys};
+use crate::{Result, Store, StoreError, gc, owner, sys};
 
 /// The use time of an object is at most this much older than its last use.
 pub const TOUCH_GRAIN: Duration = Duration::from_secs(3600);
@@ -38,6 +39,7 @@ struct Inner {
     layout: Layout,
     checked: Mutex<Checked>,
     pins: Pins,
+    packs: Packs,
 }
 
 /// Objects whose bytes this process has hashed, as they were then.
@@ -68,12 +70,15 @@ impl LocalStore {
             match fs::create_dir(dir) {
                 Ok(()) => {}
                 Err(_) if dir.is_dir() => {}
+                // A store that may only be read, of a time when there were none.
+                Err(_) if dir == layout.packs => {}
                 Err(e) => return Err(StoreError::at(dir, e)),
             }
         }
         // A sweep that is not permitted is no reason not to read.
         let _ = temp::sweep(&layout.tmp);
-        Ok(LocalStore(Arc::new(Inner { layout, checked: Mutex::default(), pins: Pins::default() })))
+        let packs = Packs::new(&layout);
+        Ok(LocalStore(Arc::new(Inner { layout, checked: Mutex::default(), pins: Pins::default(), packs })))
     }
 
     /// The directory of the store.
@@ -87,6 +92,10 @@ impl LocalStore {
 
     pub(crate) fn pins(&self) -> &Pins {
         &self.0.pins
+    }
+
+    pub(crate) fn packs(&self) -> &Packs {
+        &self.0.packs
     }
 
     fn value_key(&self, name: &ValueName) -> Key {
@@ -114,20 +123,31 @@ impl LocalStore {
         Ok(hasher.value_name())
     }
 
+    /// Keeps the content of a file that is read, not made: if it is small, with others in one.
+    ///
     /// What is stored is what was read, whole, even if the file changes meanwhile; whether it did is the
     /// caller's question ([`crate::DigestCache::ingest`] asks it).
-    pub(crate) fn put_from(&self, file: &File, src: &Path) -> Result<ValueName> {
+    pub(crate) fn put_input(&self, file: &File, src: &Path) -> Result<ValueName> {
+        let len = file.metadata().at(src)?.len();
+        if len > pack::MOST as u64 {
+            return self.put_from(file, src);
+        }
+        let bytes = read_small(file, src, len)?;
+        let name = ValueName::of(&bytes);
+        let key = self.value_key(&name);
+        if !self.present_as_copy(&key)? {
+            self.put_small(&key, &bytes)?;
+        }
+        Ok(name)
+    }
+
+    fn put_from(&self, file: &File, src: &Path) -> Result<ValueName> {
         let meta = file.metadata().at(src)?;
         if !meta.is_file() {
             return Err(StoreError::NotAFile { path: src.to_owned() });
         }
         if meta.len() <= SMALL {
-            let mut whole = Vec::with_capacity(meta.len() as usize);
-            read_pieces(file, src, meta.len(), |piece| {
-                whole.extend_from_slice(piece);
-                Ok(())
-            })?;
-            return self.put(&whole);
+            return self.put(&read_small(file, src, meta.len())?);
         }
         let mut temp = Temp::create(&self.0.layout.tmp, OBJECT_MODE)?;
         let mut hasher = NameHasher::new();
@@ -150,7 +170,7 @@ impl LocalStore {
     pub fn put_thunk(&self, thunk: &Thunk) -> Result<ThunkName> {
         let bytes = thunk.encode();
         let name = ThunkName::of(&bytes);
-        self.put_bytes(&Key::of_thunk(&self.0.layout, &name), &bytes)?;
+        self.put_small(&Key::of_thunk(&self.0.layout, &name), &bytes)?;
         Ok(name)
     }
 
@@ -170,7 +190,10 @@ impl LocalStore {
 
     /// Keeps one tree object (not those that it names).
     pub fn put_tree(&self, tree: &Tree) -> Result<TreeName> {
-        self.put(&tree.encode()).map(TreeName::new)
+        let bytes = tree.encode();
+        let name = ValueName::of(&bytes);
+        self.put_small(&self.value_key(&name), &bytes)?;
+        Ok(TreeName::new(name))
     }
 
     /// The tree of this name; `None` if it is not here, or was corrupt.
@@ -193,8 +216,11 @@ impl LocalStore {
     pub fn checked_path(&self, name: &ValueName) -> Result<Option<PathBuf>> {
         let key = self.value_key(name);
         if !self.present_as_copy(&key)? {
-            // It was hashed when it was pinned.
-            return Ok(self.pinned(name));
+            let Some(bytes) = self.packed(&key)? else {
+                // It was hashed when it was pinned.
+                return Ok(self.pinned(name));
+            };
+            self.write(&key, &bytes)?;
         }
         let Some(file) = open_object(&key.path)? else {
             return Ok(None);
@@ -241,7 +267,9 @@ impl LocalStore {
     pub fn copy_to(&self, name: &ValueName, to: &mut File) -> Result<bool> {
         let key = self.value_key(name);
         let Some(file) = self.open_for_use(&key)? else {
-            return Ok(false);
+            let Some(bytes) = self.packed(&key)? else { return Ok(false) };
+            to.write_all(&bytes).at(Path::new("(the copy of an object)"))?;
+            return Ok(true);
         };
         let mut hasher = NameHasher::new();
         read_pieces(&file, &key.path, key.len, |piece| {
@@ -256,18 +284,36 @@ impl LocalStore {
     }
 
     fn put_bytes(&self, key: &Key, bytes: &[u8]) -> Result<()> {
-        if self.present(key)? {
-            return Ok(());
-        }
+        if self.present(key)? { Ok(()) } else { self.write(key, bytes) }
+    }
+
+    fn write(&self, key: &Key, bytes: &[u8]) -> Result<()> {
         let mut temp = Temp::create(&self.0.layout.tmp, OBJECT_MODE)?;
         temp.file.write_all(bytes).at(&temp.path)?;
         temp.place(&key.path)
     }
 
+    /// The object, if it lies in a pack.
+    fn packed(&self, key: &Key) -> Result<Option<Vec<u8>>> {
+        if key.may_be_packed() { self.0.packs.get(&key.digest, key.len) } else { Ok(None) }
+    }
+
+    /// Keeps what nobody asks for as a file with others in one.
+    fn put_small(&self, key: &Key, bytes: &[u8]) -> Result<()> {
+        if bytes.len() > pack::MOST || self.0.packs.put(&key.digest, bytes).is_err() {
+            // Where a pack cannot be written a file says why, or may be written all the same.
+            return self.put_bytes(key, bytes);
+        }
+        Ok(())
+    }
+
     fn get_bytes(&self, key: &Key) -> Result<Option<Vec<u8>>> {
-        let Some(file) = self.open_for_use(key)? else {
-            return Ok(None);
-        };
+        if key.may_be_packed()
+            && let Some(bytes) = self.0.packs.known(&key.digest, key.len)?
+        {
+            return Ok(Some(bytes));
+        }
+        let Some(file) = self.open_for_use(key)? else { return self.packed(key) };
         let bytes = read_whole(&file, key.len).at(&key.path)?;
         if key.is(&ValueName::of(&bytes)) {
             return Ok(Some(bytes));
@@ -286,7 +332,11 @@ impl LocalStore {
 
     /// Whether the object is here, or a file stands for it.
     fn present(&self, key: &Key) -> Result<bool> {
-        Ok(self.present_as_copy(key)? || key.value.is_some_and(|name| self.pinned(&name).is_some()))
+        let is_packed = |look| Ok(key.may_be_packed() && self.0.packs.contains(&key.digest, key.len, look)?);
+        Ok(is_packed(false)?
+            || self.present_as_copy(key)?
+            || key.value.is_some_and(|name| self.pinned(&name).is_some())
+            || is_packed(true)?)
     }
 
     /// Whether the object is here with the right length; one that is not right is set aside.
@@ -345,8 +395,7 @@ impl LocalStore {
 
     /// The lock file between gc and the others. Released when the descriptor is closed.
     pub(crate) fn gc_lock(&self) -> Result<File> {
-        let path = &self.0.layout.gc_lock;
-        OpenOptions::new().read(true).append(true).create(true).open(path).at(path)
+        gc::lock_file(&self.0.layout.gc_lock)
     }
 
     /// Moves a corrupt object that was read through this descriptor out of its name, unless another
@@ -411,6 +460,16 @@ pub(crate) fn open_object(path: &Path) -> Result<Option<File>> {
         Err(e) if is_absence(&e) => Ok(None),
         Err(e) => Err(StoreError::at(path, e)),
     }
+}
+
+/// All of a small file, whose length may change meanwhile.
+fn read_small(file: &File, src: &Path, len: u64) -> Result<Vec<u8>> {
+    let mut whole = Vec::with_capacity(len as usize);
+    read_pieces(file, src, len, |piece| {
+        whole.extend_from_slice(piece);
+        Ok(())
+    })?;
+    Ok(whole)
 }
 
 /// Reads a file of this length; what is written to it meanwhile may make it longer or shorter.

@@ -208,7 +208,7 @@ fn a_gg_dir_that_another_build_has_filled() {
         assert!(Command::new("chown").args(["-R", "0:0"]).arg(bench.at("gg")).status().unwrap().success());
         assert_alike(&native, &make(&bench));
         // where new files can be made, but none of the old can be written
-        for dir in ["", "run", "tmp", "log", "calls", "audit", "objects", "memo", "digests"] {
+        for dir in ["", "run", "tmp", "log", "calls", "audit", "objects", "packs", "memo", "digests"] {
             fs::set_permissions(bench.at("gg").join(dir), Permissions::from_mode(0o777)).unwrap();
         }
         assert_alike(&native, &make(&bench));

@@ -1,7 +1,8 @@
 //! Sources that are edited while they are compiled: the object is of either bytes, and what is remembered of neither is of
 //! the other.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Child;
 
@@ -109,4 +110,17 @@ fn an_edit_that_its_model_misses_something_of() {
     assert!(misses[0].as_str().unwrap().contains("the thunk failed where the tool does not"), "{stats}");
     assert!(gg_object(&bench, &args) == native);
     assert_eq!(bench.stats()["native"], json!({"thunk-failed": 1, "model-disabled": 1}));
+}
+
+/// The private root has a source with its mode.
+#[test]
+fn a_source_that_becomes_a_program() {
+    let bench = Bench::new(Tree::new().file("Makefile", "").file("a.c", "int a;\n"));
+    let args = ["-c", "a.c"];
+    let object = gg_object(&bench, &args);
+    fs::set_permissions(bench.file("a.c"), Permissions::from_mode(0o755)).unwrap();
+    assert!(gg_object(&bench, &args) == object);
+    assert_eq!(bench.stats()["executed"], json!({"local": 2}), "another root is another thunk");
+    assert!(gg_object(&bench, &args) == object);
+    assert_eq!((&bench.stats()["executed"], &bench.stats()["memo_hits"]), (&json!({"local": 2}), &json!(1)));
 }

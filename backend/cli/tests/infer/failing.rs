@@ -260,8 +260,35 @@ x.stamp: x.c
     assert!(lazy.status == Some(2) && lazy.stderr.contains("error: expected"), "{}", lazy.stderr);
     // make sees another source, and that is the end of it
     crate::between::write_later(&bench, "x.c", "int x;\n");
+    assert_eq!(bench.force(&[]).status, Some(0), "what failed would be another call");
     assert_eq!(bench.both(&["-j1"], &[]).status, Some(0));
     assert_eq!(bench.gg_make(&["-j1"]).status, Some(0));
+}
+
+/// A failure stands while its source is the same, also where that stood as a placeholder when the call was answered.
+#[test]
+fn of_a_source_that_is_made() {
+    let section = |text: &str| format!(".section .source,\"a\"\n.ascii \"{text}\\n\"\n");
+    let makefile = "\
+made.o: made.c
+\t$(CC) -c made.c
+made.c: text.o
+\t$(OBJCOPY) -O binary -j .source text.o made.c
+text.o: text.s
+\t$(AS) text.s -o text.o
+";
+    let bench = Bench::new(Tree::new().file("Makefile", makefile).file("text.s", section("int made = ;")));
+    let tools = ["-j1", "AS=as", "OBJCOPY=objcopy"];
+    assert_eq!(bench.infer(&tools).status, Some(0));
+    for _ in 0..3 {
+        let forced = bench.force(&[]);
+        assert!(forced.status == Some(1) && forced.stderr.contains("error: expected"), "{}", forced.stderr);
+    }
+    assert_eq!(fs::read_to_string(bench.file("made.c")).unwrap(), "int made = ;\n");
+    crate::between::write_later(&bench, "text.s", &section("int made;"));
+    let mended = bench.both(&tools, &[]);
+    assert_eq!(mended.status, Some(0), "{}", mended.stderr);
+    assert_eq!(bench.stats()["model_misses"], serde_json::json!([]));
 }
 
 /// What a status decides is not answered early.

@@ -2,14 +2,15 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gg_force::{Forced, Outcome, trace};
+use gg_models::Stat;
 use gg_protocol::{Ran, RanStatus, Request};
 use gg_thunk::{Thunk, ValueName};
 
+use super::Session;
 use super::known::Known;
-use super::{Session, Source};
 use crate::sys;
 
 /// With less room than this on the store's disk, where private roots may be too, a failure is held for want of it.
@@ -67,9 +68,9 @@ impl Session {
         };
         let outputs: Vec<PathBuf> =
             thunk.outputs.iter().map(|output| PathBuf::from(OsStr::from_bytes(&output.path))).collect();
-        let source = Source::paths(call.source.as_ref());
-        let text = source.first().filter(|_| self.has_other_text(&call)).map(|path| path.to_path_buf());
-        let other = || evidence.changed_besides(&outputs, &source, &|path, stat| self.contents.current(path, stat));
+        let text = self.changed_source(&call, &outputs).map(Path::to_path_buf);
+        let current = |path: &Path, stat: &Stat| self.contents.current(path, stat);
+        let other = || evidence.changed_besides(&outputs, &call.source_paths(), &current);
         if let Some(path) = text.or_else(other) {
             return Some(format!("changed meanwhile: {}", path.display()));
         }

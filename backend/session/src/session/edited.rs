@@ -57,8 +57,8 @@ impl Source {
     }
 
     /// The paths by which it may be looked up: what the model saw there does not count, its text does.
-    pub fn paths(source: Option<&Source>) -> Vec<&Path> {
-        source.map_or_else(Vec::new, |source| vec![source.spelled(), source.physical()])
+    pub fn paths(&self) -> [&Path; 2] {
+        [self.spelled(), self.physical()]
     }
 }
 
@@ -87,9 +87,16 @@ impl Session {
         }
     }
 
-    /// Whether the source of a call has another text than what is kept of the call.
-    pub(super) fn has_other_text(&self, call: &Call) -> bool {
-        call.source.as_ref().is_some_and(|source| !matches!(self.text(source), Text::Same))
+    /// The source of a call, if it is another than it was when the call was kept, and none of these files.
+    pub(super) fn changed_source<'c>(&self, call: &'c Call, besides: &[PathBuf]) -> Option<&'c Path> {
+        let source = call.source.as_ref()?;
+        let path = source.physical();
+        let is_same = |stat: Stat| {
+            let value = self.contents.current(path, &stat);
+            stat.mode == source.mode && value.is_some_and(|value| *value.digest() == source.content)
+        };
+        let same = look(path, Look::Own).ok().flatten().filter(|stat| stat.kind == FileKind::File).is_some_and(is_same);
+        (!same && !besides.iter().any(|known| source.paths().contains(&known.as_path()))).then(|| source.spelled())
     }
 
     /// A call and its thunk, which hold but for the source's text, as they are with this text, if that is sure.

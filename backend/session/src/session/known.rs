@@ -170,8 +170,7 @@ impl Session {
         let Some((name, evidence)) = call.thunk.parse::<ThunkName>().ok().zip(kept.evidence()) else {
             return Ok(Err("what is kept of it cannot be read".to_owned()));
         };
-        let source = Source::paths(call.source.as_ref());
-        if let Some(path) = evidence.change(&source, &|path, stat| self.contents.current(path, stat)) {
+        if let Some(path) = evidence.change(&call.source_paths(), &|path, stat| self.contents.current(path, stat)) {
             return changed(&path);
         }
         let Some(thunk) = self.contents.store.get_thunk(&name)? else { return Ok(Err("its thunk is gone".to_owned())) };

@@ -12,13 +12,14 @@ use std::sync::{Arc, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gg_force::{Event, ForceOptions, Forced, Outcome, Progress, trace};
+use gg_models::Stat;
 use gg_store::{Made, Record};
 use gg_thunk::{
     Bytes, FileNode, Node, ObjectName, OutputName, Tag, Thunk, ThunkName, TreeBuilder, TreeName, ValueName,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Session, Source};
+use super::Session;
 use crate::issued::{Issue, Once};
 use crate::journal::Line;
 use crate::placeholders::{Held, fulfil, held_by};
@@ -402,9 +403,9 @@ impl Session {
         let made = outputs.chain(self.inputs(&thunk).map(|held| held.path));
         let made: Vec<PathBuf> = made.chain(self.hidden.iter().cloned()).collect();
         let evidence = kept.evidence()?;
-        let source = Source::paths(kept.call.source.as_ref());
-        let seen = || evidence.appeared_or_changed(&made, &source, &|path, stat| self.contents.current(path, stat));
-        Some(self.has_other_text(&kept.call) || seen())
+        let current = |path: &Path, stat: &Stat| self.contents.current(path, stat);
+        let seen = || evidence.appeared_or_changed(&made, &kept.call.source_paths(), &current);
+        Some(self.changed_source(&kept.call, &made).is_some() || seen())
     }
 
     /// How the result of a thunk differs from that of the same steps over the host, if it does.

@@ -134,6 +134,29 @@ fn a_file_that_changes_between_two_looks_is_noticed() {
 }
 
 #[test]
+fn a_file_that_changes_between_looks_by_two_spellings_is_noticed() {
+    let recall = Recall::new(Path::new("/nonexistent"));
+    for (spelled, edit) in [("src/../a.c", true), ("link.c", true), ("src/../a.c", false), ("link.c", false)] {
+        let dir = gg_testkit::temp_dir();
+        std::fs::create_dir(dir.path().join("src")).unwrap();
+        std::os::unix::fs::symlink("a.c", dir.path().join("link.c")).unwrap();
+        let [spelled, physical] = [spelled, "a.c"].map(|path| dir.path().join(path));
+        std::fs::write(&physical, "int a;").unwrap();
+        let world = LiveWorld::new(&recall, &[], None);
+        world.stat(&spelled).unwrap();
+        if edit {
+            std::fs::write(&physical, "int other;").unwrap();
+        }
+        world.lstat(&physical).unwrap();
+        assert_eq!(world.saw_another(&spelled, &physical), edit, "{}", spelled.display());
+        // Times may not tell.
+        world.depends_on(&spelled, ValueName::of(b"int a;"));
+        world.depends_on(&physical, ValueName::of(b"int b;"));
+        assert!(world.saw_another(&spelled, &physical));
+    }
+}
+
+#[test]
 fn a_file_taken_under_one_spelling_is_known_by_content_under_another() {
     let dir = std::env::temp_dir().join(format!("gg-world-{}", std::process::id()));
     std::fs::create_dir_all(dir.join("src")).unwrap();

@@ -139,7 +139,8 @@ impl Log {
     }
 }
 
-fn read_full_at(file: &File, into: &mut [u8], offset: u64) -> io::Result<usize> {
+/// Fills the buffer from there on, as far as the file goes, and says how far.
+pub(crate) fn read_full_at(file: &File, into: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < into.len() {
         match file.read_at(&mut into[filled..], offset + filled as u64) {
@@ -216,7 +217,7 @@ fn decode_all(bytes: &[u8], take: &mut impl FnMut(Entry)) -> usize {
 }
 
 /// FNV-1a: against torn writes, not against malice; who can write here can write the objects too.
-fn checksum(bytes: &[u8]) -> u64 {
+pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 

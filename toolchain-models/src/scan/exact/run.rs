@@ -189,12 +189,14 @@ impl<'a> Run<'a> {
             let symbol = self.symbols.of(bytes);
             let option = if text { "-include" } else { "-imacros" };
             self.world.purpose(&|| format!("{option} {}", name.display()));
+            let known = self.files.all.len();
             let file = self.files.find(symbol, start)?;
             self.files.precompiled = false;
-            if self.files.all[file].stat.is_none() {
-                return Ok(false);
-            }
-            if !self.stack(file, false)? {
+            let goes_on = match self.files.all[file].stat {
+                Some(_) => self.stack(file, false)?,
+                None => file < known || self.missing(file, false)?,
+            };
+            if !goes_on {
                 return Ok(false);
             }
         }

@@ -1,0 +1,273 @@
+//! Thunks and trees, which lie in packs: what is put is found by all, whatever becomes of the files.
+
+use std::fs::{self, File, FileTimes, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use gg_store::{DigestCache, LocalStore, Store};
+use gg_thunk::{Node, Tree, TreeName};
+
+/// A tree of this number, and of about this size.
+fn tree(number: usize, size: usize) -> Tree {
+    let mut tree = Tree::new();
+    for link in 0..size.div_ceil(1000) {
+        let to = format!("{number}-{}", "x".repeat(size.min(1000)));
+        tree.insert(format!("link{link}").as_bytes(), Node::Symlink(to.into_bytes())).unwrap();
+    }
+    tree
+}
+
+fn packs(dir: &Path) -> Vec<PathBuf> {
+    let mut packs: Vec<PathBuf> = fs::read_dir(dir.join("packs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    packs.sort();
+    packs
+}
+
+fn files(dir: &Path) -> usize {
+    fs::read_dir(dir.join("objects")).unwrap().count()
+}
+
+/// Sets the time when a pack was used last back by hours.
+fn age(pack: &Path, hours: u64) {
+    let at = SystemTime::now() - Duration::from_secs(hours * 3600);
+    File::options().append(true).open(pack).unwrap().set_times(FileTimes::new().set_modified(at)).unwrap();
+}
+
+fn put(store: &LocalStore, numbers: std::ops::Range<usize>) -> Vec<TreeName> {
+    numbers.map(|number| store.put_tree(&tree(number, 100)).unwrap()).collect()
+}
+
+/// Which of these trees are there, from the first.
+fn there(store: &LocalStore, names: &[TreeName]) -> Vec<bool> {
+    let is_there = |(number, name): (usize, &TreeName)| match store.get_tree(name).unwrap() {
+        Some(found) => {
+            assert_eq!(found, tree(number, 100));
+            assert!(store.contains(&name.value()).unwrap());
+            true
+        }
+        None => {
+            assert!(!store.contains(&name.value()).unwrap());
+            false
+        }
+    };
+    names.iter().enumerate().map(is_there).collect()
+}
+
+#[test]
+fn what_is_small_takes_no_file_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(dir.path()).unwrap();
+    let names = put(&store, 0..50);
+    let size = fs::metadata(&packs(dir.path())[0]).unwrap().len();
+    assert_eq!(put(&store, 0..50), names);
+    assert_eq!(fs::metadata(&packs(dir.path())[0]).unwrap().len(), size, "what is there is not written again");
+    assert_eq!((packs(dir.path()).len(), files(dir.path())), (1, 0));
+    assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [true; 50]);
+    let large = tree(0, 100_000);
+    let name = store.put_tree(&large).unwrap();
+    assert_eq!(files(dir.path()), 1, "a large one does");
+    assert_eq!(LocalStore::open(dir.path()).unwrap().get_tree(&name).unwrap(), Some(large));
+}
+
+#[test]
+fn processes_find_what_others_put() {
+    let dir = tempfile::tempdir().unwrap();
+    let stores = [0, 1, 2].map(|_| LocalStore::open(dir.path()).unwrap());
+    let mut names = Vec::new();
+    for number in 0..60 {
+        names.extend(put(&stores[number % 2], number..number + 1));
+        assert_eq!(stores[(number + 1) % 3].get_tree(&names[number]).unwrap(), Some(tree(number, 100)));
+    }
+    for store in &stores {
+        assert_eq!(there(store, &names), [true; 60]);
+    }
+    assert_eq!(packs(dir.path()).len(), 1);
+}
+
+#[test]
+fn threads_do_not_mix_what_they_put() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(dir.path()).unwrap();
+    let other = LocalStore::open(dir.path()).unwrap();
+    let names: Vec<TreeName> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|thread| {
+                let store = if thread % 2 == 0 { &store } else { &other };
+                scope.spawn(move || put(store, thread * 50..thread * 50 + 50))
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [true; 400]);
+    assert_eq!(store.verify().unwrap().objects, 400);
+}
+
+#[test]
+fn a_torn_record_costs_itself_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = put(&LocalStore::open(dir.path()).unwrap(), 0..3);
+    let pack = packs(dir.path()).remove(0);
+    let whole = fs::read(&pack).unwrap();
+    let record = whole.len() / 3;
+    for cut in (1..record).step_by(7).chain([record - 1]) {
+        // The second is cut off, by a full disk or a killed process, and a third comes after it.
+        let torn = [&whole[..record + cut], &whole[2 * record..]].concat();
+        fs::write(&pack, torn).unwrap();
+        let store = LocalStore::open(dir.path()).unwrap();
+        assert_eq!(there(&store, &names), [true, false, true], "cut at {cut}");
+        assert_eq!(put(&store, 1..2), names[1..2]);
+        assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [true; 3], "cut at {cut}");
+        // The end is not there, or is there as zeros, as after a power cut.
+        for end in [0, 100] {
+            fs::write(&pack, [&whole[..2 * record + cut], &vec![0; end]].concat()).unwrap();
+            let store = LocalStore::open(dir.path()).unwrap();
+            assert_eq!(there(&store, &names), [true, true, false], "cut at {cut}, {end} zeros");
+            put(&store, 2..3);
+            assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [true; 3], "cut at {cut}, {end} zeros");
+        }
+    }
+}
+
+#[test]
+fn a_record_is_read_when_it_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = put(&LocalStore::open(dir.path()).unwrap(), 0..2);
+    let pack = packs(dir.path()).remove(0);
+    let whole = fs::read(&pack).unwrap();
+    let record = whole.len() / 2;
+    fs::write(&pack, &whole[..record]).unwrap();
+    let store = LocalStore::open(dir.path()).unwrap();
+    assert_eq!(there(&store, &names), [true, false]);
+    for end in record + 1..whole.len() {
+        let mut file = OpenOptions::new().append(true).open(&pack).unwrap();
+        file.write_all(&whole[end - 1..end]).unwrap();
+        if end % 13 == 0 {
+            assert_eq!(there(&store, &names), [true, false], "{end} bytes");
+        }
+    }
+    OpenOptions::new().append(true).open(&pack).unwrap().write_all(&whole[whole.len() - 1..]).unwrap();
+    assert_eq!(there(&store, &names), [true, true]);
+}
+
+#[test]
+fn a_damaged_object_is_not_there_until_it_is_put_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(dir.path()).unwrap();
+    let names = put(&store, 0..3);
+    let pack = packs(dir.path()).remove(0);
+    let record = fs::metadata(&pack).unwrap().len() / 3;
+    let mut file = OpenOptions::new().write(true).open(&pack).unwrap();
+    file.seek(SeekFrom::Start(record + record / 2)).unwrap();
+    file.write_all(b"X").unwrap();
+    for store in [&store, &LocalStore::open(dir.path()).unwrap()] {
+        assert_eq!(there(store, &names), [true, false, true]);
+    }
+    put(&store, 1..2);
+    for store in [&store, &LocalStore::open(dir.path()).unwrap()] {
+        assert_eq!(there(store, &names), [true; 3]);
+    }
+    let report = store.verify().unwrap();
+    assert_eq!((report.objects, report.corrupt), (3, vec![pack.clone()]));
+    assert!(!pack.exists() && fs::read_dir(dir.path().join("quarantine")).unwrap().count() == 1);
+    // What was there is to be made again, also by who knows where it was.
+    assert_eq!(put(&store, 3..4).len(), 1);
+    assert_eq!(there(&store, &names), [false; 3]);
+    put(&store, 0..3);
+    assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [true; 3]);
+}
+
+/// Two packs, the first of which was written ten hours ago.
+fn two(dir: &Path) -> (Vec<TreeName>, [PathBuf; 2]) {
+    let store = LocalStore::open(dir).unwrap();
+    let names = put(&store, 0..4);
+    for number in 0..300 {
+        store.put_tree(&tree(number, 60_000)).unwrap();
+    }
+    let all: [PathBuf; 2] = packs(dir).try_into().expect("the first is full");
+    age(&all[0], 10);
+    (names, all)
+}
+
+#[test]
+fn what_is_used_outlives_what_is_not() {
+    for used in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let (names, all) = two(dir.path());
+        age(&all[1], 5);
+        let store = LocalStore::open(dir.path()).unwrap();
+        if used {
+            assert!(store.contains(&names[1].value()).unwrap());
+        }
+        let size = all.iter().map(|pack| fs::metadata(pack).unwrap().len()).max().unwrap();
+        assert_eq!(store.gc(size + 8192, &[]).unwrap().freed_files, 1);
+        assert_eq!(all.each_ref().map(|pack| pack.exists()), [used, !used]);
+    }
+}
+
+#[test]
+fn what_is_used_outlives_a_pack_far_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (names, mut all) = two(dir.path());
+    let newest = dir.path().join("packs/00000100");
+    fs::rename(&all[1], &newest).unwrap();
+    all[1] = newest;
+    let store = LocalStore::open(dir.path()).unwrap();
+    assert_eq!(store.get_tree(&names[0]).unwrap(), Some(tree(0, 100)), "read");
+    assert!(store.contains(&names[1].value()).unwrap(), "asked for");
+    assert_eq!(put(&store, 2..3), names[2..3], "put");
+    let young = fs::metadata(&all[1]).unwrap().len();
+    let report = store.gc(young * 2, &[]).unwrap();
+    assert_eq!((report.freed_files, all[0].exists(), all[1].exists()), (1, false, true), "{report:?}");
+    assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [true, true, true, false]);
+    assert_eq!(there(&store, &names[..3]), [true; 3]);
+}
+
+#[test]
+fn sources_are_packed_and_come_out_as_files_where_one_is_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(dir.path()).unwrap();
+    let digests = DigestCache::open(&store).unwrap();
+    let source = dir.path().join("source.h");
+    fs::write(&source, "int a;\n").unwrap();
+    let name = digests.ingest(&store, &source).unwrap().name;
+    assert_eq!((packs(dir.path()).len(), files(dir.path())), (1, 0));
+    let other = LocalStore::open(dir.path()).unwrap();
+    assert_eq!(other.get(&name).unwrap().unwrap(), b"int a;\n");
+    let mut copy = tempfile::tempfile().unwrap();
+    assert!(other.copy_to(&name, &mut copy).unwrap());
+    assert_eq!(copy.metadata().unwrap().len(), 7);
+    let path = other.checked_path(&name).unwrap().unwrap();
+    assert_eq!((fs::read(&path).unwrap(), &path), (b"int a;\n".to_vec(), &other.object_path(&name)));
+    // What a step made is a file, whoever has read the same before.
+    let made = tempfile::tempfile().unwrap();
+    made.write_all_at(b"int b;\n", 0).unwrap();
+    let made = store.put_open_file(&made).unwrap();
+    assert!(store.object_path(&made).exists() && store.contains(&made).unwrap());
+    fs::write(&source, "int b;\n").unwrap();
+    let size = fs::metadata(&packs(dir.path())[0]).unwrap().len();
+    assert_eq!(digests.ingest(&store, &source).unwrap().name, made);
+    assert_eq!(fs::metadata(&packs(dir.path())[0]).unwrap().len(), size, "it is there");
+}
+
+#[test]
+fn a_pack_that_a_session_uses_is_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(dir.path()).unwrap();
+    let names = put(&store, 0..2);
+    let pack = packs(dir.path()).remove(0);
+    age(&pack, 10);
+    let lease = store.lease().unwrap();
+    let session = LocalStore::open(dir.path()).unwrap();
+    put(&session, 0..1);
+    let report = store.gc(0, &[]).unwrap();
+    assert_eq!((report.freed_files, report.held_files), (0, 1));
+    assert_eq!(there(&session, &names), [true; 2]);
+    drop(lease);
+    assert_eq!(store.gc(0, &[]).unwrap().freed_files, 1);
+    // Who had it open does not write where nobody looks.
+    put(&session, 0..1);
+    assert_eq!(packs(dir.path()).len(), 1);
+    assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [true, false]);
+}
