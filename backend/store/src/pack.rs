@@ -282,11 +282,7 @@ impl Packs {
                 _ => drop(state.places.insert(digest, place)),
             }
         }
-        if !state.may_grow(number)
-            && let Some(pack) = state.packs.get_mut(&number)
-        {
-            pack.file = None;
-        }
+        state.close_full();
         Ok(())
     }
 
@@ -359,6 +355,16 @@ impl Packs {
 impl State {
     fn newest(&self) -> Option<u32> {
         self.packs.last_key_value().map(|(number, _)| *number)
+    }
+
+    /// Closes what cannot grow.
+    fn close_full(&mut self) {
+        let full: Vec<u32> = self.packs.keys().copied().filter(|number| !self.may_grow(*number)).collect();
+        for number in full {
+            if let Some(pack) = self.packs.get_mut(&number) {
+                pack.file = None;
+            }
+        }
     }
 
     /// Whether something may yet be appended to a pack: who has seen that the one before the newest had room may be about to.
