@@ -15,7 +15,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -323,7 +323,8 @@ impl Packs {
     fn begin(&self, state: &mut State) -> Result<u32> {
         let number = state.newest().map_or(0, |newest| newest + 1);
         let path = self.path(number);
-        OpenOptions::new().append(true).create(true).open(&path).at(&path)?;
+        // Whatever the umask, which is a thunk's in the process that runs it.
+        OpenOptions::new().append(true).create(true).mode(0o644).open(&path).at(&path)?;
         self.open(state, number)?;
         Ok(number)
     }

@@ -1,8 +1,8 @@
 //! A file that is being written in `tmp/` until it is whole. Knows nothing of hashes and names.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -53,7 +53,8 @@ impl Temp {
             && e.kind() == io::ErrorKind::NotFound
             && let Some(parent) = to.parent()
         {
-            match fs::create_dir(parent) {
+            // Whatever the umask, which is a thunk's in the process that runs it.
+            match DirBuilder::new().mode(0o755).create(parent) {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                 made => made.at(parent)?,
             }

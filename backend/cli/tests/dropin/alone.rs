@@ -85,6 +85,19 @@ fn a_gg_dir_that_is_read_only() {
 }
 
 /// Tools that change a file by way of one beside it say so where they cannot, and some keep its set-user-ID bit.
+/// What a caller lets others do is with the caller's files; what they wrote in the store would be answered to him.
+#[test]
+fn a_gg_dir_that_only_its_owner_writes() {
+    let bench = Bench::new(project());
+    let mut shell = bench.command("sh");
+    let built = shell.args(["-c", "umask 0; exec make CC=gg-cc AR=gg-ar"]).output().unwrap();
+    assert!(built.status.success(), "{built:?}");
+    let open = "find gg -mindepth 1 ! -type l ! -type s -perm /022";
+    let open = Command::new("sh").args(["-c", open]).current_dir(bench.at("")).output().unwrap();
+    assert!(open.status.success() && open.stdout.is_empty(), "{open:?}");
+    assert_ne!(fs::metadata(bench.file("prog")).unwrap().permissions().mode() & 0o022, 0, "his are as he will");
+}
+
 #[test]
 fn files_changed_in_place() {
     const SCRIPT: &str = r#"
