@@ -80,6 +80,16 @@ impl Contents {
         self.digests.get(&identity(stat))
     }
 
+    /// The value of a file in this state, and its bytes, which are in the store afterwards.
+    pub fn read(&self, path: &Path, stat: &Stat) -> Result<(ValueName, Vec<u8>), SessionError> {
+        let (ingested, bytes) = self.digests.read(&self.store, path)?;
+        if ingested.identity != identity(stat) {
+            return Err(SessionError::Input { path: path.to_owned(), why: CHANGED });
+        }
+        self.present().insert(ingested.name);
+        Ok((ingested.name, bytes))
+    }
+
     /// The value of a file in this state; its bytes are in the store afterwards. A file that is in another state by
     /// now is refused: what the model saw of it says nothing of these bytes.
     pub fn value(&self, path: &Path, stat: &Stat) -> Result<ValueName, SessionError> {

@@ -14,7 +14,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use crate::error::AtPath;
 use crate::identity::{Identity, Observed};
-use crate::local::open_regular;
+use crate::local::{open_regular, read_small};
 use crate::pin;
 use crate::{LocalStore, Result, Store, StoreError};
 
@@ -163,6 +163,24 @@ impl DigestCache {
                 // A log that cannot be written costs another reading, no more.
                 let _ = self.put(&before, name, observed);
                 return Ok(Ingested::new(name, &after, true));
+            }
+        }
+        Err(StoreError::Changing { path: path.to_owned() })
+    }
+
+    /// The bytes of a regular file, which are in the store afterwards.
+    pub fn read(&self, store: &LocalStore, path: &Path) -> Result<(Ingested, Vec<u8>)> {
+        for _ in 0..ATTEMPTS {
+            let file = open_regular(path)?;
+            let observed = Observed::now(&file);
+            let before = Identity::of(&file.metadata().at(path)?);
+            let bytes = read_small(&file, path, before.size)?;
+            let name = store.put_input_bytes(&bytes)?;
+            let after = file.metadata().at(path)?;
+            if before == Identity::of(&after) && name.len() == before.size {
+                // A log that cannot be written costs another reading, no more.
+                let _ = self.put(&before, name, observed);
+                return Ok((Ingested::new(name, &after, true), bytes));
             }
         }
         Err(StoreError::Changing { path: path.to_owned() })

@@ -132,11 +132,15 @@ impl LocalStore {
         if len > pack::MOST as u64 {
             return self.put_from(file, src);
         }
-        let bytes = read_small(file, src, len)?;
-        let name = ValueName::of(&bytes);
+        self.put_input_bytes(&read_small(file, src, len)?)
+    }
+
+    /// The same of what was read already.
+    pub(crate) fn put_input_bytes(&self, bytes: &[u8]) -> Result<ValueName> {
+        let name = ValueName::of(bytes);
         let key = self.value_key(&name);
         if !self.present_as_copy(&key)? {
-            self.put_small(&key, &bytes)?;
+            self.put_small(&key, bytes)?;
         }
         Ok(name)
     }
@@ -463,7 +467,7 @@ pub(crate) fn open_object(path: &Path) -> Result<Option<File>> {
 }
 
 /// All of a small file, whose length may change meanwhile.
-fn read_small(file: &File, src: &Path, len: u64) -> Result<Vec<u8>> {
+pub(crate) fn read_small(file: &File, src: &Path, len: u64) -> Result<Vec<u8>> {
     let mut whole = Vec::with_capacity(len as usize);
     read_pieces(file, src, len, |piece| {
         whole.extend_from_slice(piece);

@@ -72,8 +72,7 @@ impl Session {
         if self.contents.known(&stat).as_ref().is_some_and(is_same) {
             return Text::Same;
         }
-        let Ok(bytes) = std::fs::read(path) else { return Text::Other };
-        let value = ValueName::of(&bytes);
+        let Ok((value, bytes)) = self.contents.read(path, &stat) else { return Text::Other };
         if is_same(&value) {
             return Text::Same;
         }
@@ -81,10 +80,7 @@ impl Session {
         if self.issued.any() || !self.models.has_directives(&source.directives, &bytes) {
             return Text::Other;
         }
-        match self.contents.value(path, &stat) {
-            Ok(kept) if kept == value => Text::Edited(value),
-            _ => Text::Other,
-        }
+        Text::Edited(value)
     }
 
     /// The source of a call, if it is another than it was when the call was kept, and none of these files.
