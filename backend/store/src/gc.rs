@@ -1,7 +1,6 @@
 //! Eviction: brings a `GG_DIR` under a size. Knows when things were used, not what they are for.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -9,7 +8,7 @@ use std::time::SystemTime;
 use crate::error::AtPath;
 use crate::layout::{self, Key};
 use crate::local::{TOUCH_GRAIN, is_absence};
-use crate::{LocalStore, Result, StoreError, lease, memo, temp};
+use crate::{LocalStore, Result, StoreError, lease, memo, pack, temp};
 
 /// How many files are removed while others wait for the lock.
 const BATCH: usize = 64;
@@ -46,11 +45,9 @@ struct Candidate {
     used: SystemTime,
     path: PathBuf,
     bytes: u64,
-    used_by: UsedBy,
+    /// Its time is that of its last change, not that of its last reading.
+    is_pack: bool,
 }
-
-/// Which of a file's times says when it was used last: when it was read, or, of a pack, when it was written.
-type UsedBy = fn(&fs::Metadata) -> io::Result<SystemTime>;
 
 impl LocalStore {
     /// Evicts what was least recently used until objects and memo take no more than this, or until what is left was
@@ -60,8 +57,8 @@ impl LocalStore {
         let layout = self.layout();
         let mut report = GcReport { swept_files: temp::sweep(&layout.tmp).at(&layout.tmp)?, ..GcReport::default() };
         let mut candidates = Vec::new();
-        let mut add = |path: PathBuf, used_by: UsedBy| -> Result<()> {
-            if let Some(candidate) = Candidate::look(path, used_by)? {
+        let mut add = |path: PathBuf, is_pack| -> Result<()> {
+            if let Some(candidate) = Candidate::look(path, is_pack)? {
                 report.files += 1;
                 report.bytes += candidate.bytes;
                 candidates.push(candidate);
@@ -70,11 +67,11 @@ impl LocalStore {
         };
         for dir in [&layout.objects, &layout.memo, &layout.pins].into_iter().chain(caches) {
             for path in layout::files_in_shards(dir).at(dir)? {
-                add(path, fs::Metadata::accessed)?;
+                add(path, false)?;
             }
         }
         for path in layout::entries(&layout.packs).at(&layout.packs)? {
-            add(path, fs::Metadata::modified)?;
+            add(path, true)?;
         }
         self.empty_quarantine(max_size, &mut report)?;
         candidates.sort_unstable_by(|a, b| (a.used, &a.path).cmp(&(b.used, &b.path)));
@@ -114,12 +111,17 @@ impl LocalStore {
             if held_since.is_some_and(|since| planned.used >= since) {
                 return Ok(false);
             }
-            let Some(now) = Candidate::look(planned.path.clone(), planned.used_by)? else {
+            let Some(now) = Candidate::look(planned.path.clone(), planned.is_pack)? else {
                 // Another gc was quicker.
                 report.freed_bytes += planned.bytes;
                 continue;
             };
             if now.used != planned.used {
+                continue;
+            }
+            let lock = planned.is_pack.then(|| pack::lock_free(&now.path));
+            if let Some(None) = lock {
+                report.held_files += 1;
                 continue;
             }
             fs::remove_file(&now.path).at(&now.path)?;
@@ -133,7 +135,7 @@ impl LocalStore {
         let dir = &self.layout().quarantine;
         let mut aside = Vec::new();
         for path in layout::entries(dir).at(dir)? {
-            if let Some(candidate) = Candidate::look(path, fs::Metadata::accessed)? {
+            if let Some(candidate) = Candidate::look(path, false)? {
                 report.bytes += candidate.bytes;
                 aside.push(candidate);
             }
@@ -159,7 +161,7 @@ impl LocalStore {
             if whole {
                 continue;
             }
-            let bytes = Candidate::look(path.clone(), fs::Metadata::accessed)?.map_or(0, |record| record.bytes);
+            let bytes = Candidate::look(path.clone(), false)?.map_or(0, |record| record.bytes);
             match fs::remove_file(&path) {
                 Err(e) if is_absence(&e) => {}
                 removed => {
@@ -174,14 +176,15 @@ impl LocalStore {
 }
 
 impl Candidate {
-    fn look(path: PathBuf, used_by: UsedBy) -> Result<Option<Candidate>> {
+    fn look(path: PathBuf, is_pack: bool) -> Result<Option<Candidate>> {
         match fs::symlink_metadata(&path) {
             Err(e) if is_absence(&e) => Ok(None),
             Err(e) => Err(StoreError::at(&path, e)),
             Ok(meta) if !meta.is_file() => Ok(None),
             Ok(meta) => {
                 let bytes = (meta.blocks() * 512).max(meta.len());
-                Ok(Some(Candidate { used: used_by(&meta).at(&path)?, bytes, path, used_by }))
+                let used = if is_pack { meta.modified() } else { meta.accessed() };
+                Ok(Some(Candidate { used: used.at(&path)?, bytes, path, is_pack }))
             }
         }
     }

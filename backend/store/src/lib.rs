@@ -8,7 +8,7 @@
 //! | path | what |
 //! |---|---|
 //! | `objects/xx/V…`, `objects/xx/T…` | values (trees are values) and thunks; `xx` is the first byte of the digest in hexadecimal; mode 0555, so that a private root can mount a compiler from here |
-//! | `packs/00000000` … | small objects that nobody asks for as files (thunks, trees, sources), many to a file that is appended to |
+//! | `packs/…` | small objects that nobody asks for as files (thunks, trees, sources), many to a file that is appended to |
 //! | `memo/xx/T…` | what forcing the reduced thunk `T…` gave: a line of checksum, then JSON |
 //! | `pins/xx/V…` | where a large file of the system lies that stands for this value, and which file it was |
 //! | `digests/log` | the digest cache: fixed-size records, appended |
@@ -23,6 +23,7 @@
 //! - Objects are *not* synced to disk one by one. After a power cut an object may be short, empty or
 //!   wrong; that is found by length whenever its presence is asked, by hash whenever it is read, and the
 //!   object is then set aside in `quarantine/` and treated as absent, so that the next `put` restores it.
+//!   A pack that holds a wrong object is set aside whole; what was cut off at its end was never there.
 //! - Any number of processes may use one `GG_DIR`.
 //! - The use time of an object is its access time, set explicitly, at most once in [`TOUCH_GRAIN`].
 //!   A pack's is its modification time.

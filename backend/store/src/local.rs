@@ -288,7 +288,8 @@ impl LocalStore {
     }
 
     fn put_bytes(&self, key: &Key, bytes: &[u8]) -> Result<()> {
-        if self.present(key)? { Ok(()) } else { self.write(key, bytes) }
+        // That a pack has it is not asked: what is made is wanted as a file.
+        if self.is_file(key)? { Ok(()) } else { self.write(key, bytes) }
     }
 
     fn write(&self, key: &Key, bytes: &[u8]) -> Result<()> {
@@ -336,11 +337,14 @@ impl LocalStore {
 
     /// Whether the object is here, or a file stands for it.
     fn present(&self, key: &Key) -> Result<bool> {
-        let is_packed = |look| Ok(key.may_be_packed() && self.0.packs.contains(&key.digest, key.len, look)?);
-        Ok(is_packed(false)?
-            || self.present_as_copy(key)?
-            || key.value.is_some_and(|name| self.pinned(&name).is_some())
-            || is_packed(true)?)
+        Ok(key.may_be_packed() && self.0.packs.knows(&key.digest, key.len)
+            || self.is_file(key)?
+            || self.packed(key)?.is_some())
+    }
+
+    /// Whether the object is here as a file, or one of the system's stands for it.
+    fn is_file(&self, key: &Key) -> Result<bool> {
+        Ok(self.present_as_copy(key)? || key.value.is_some_and(|name| self.pinned(&name).is_some()))
     }
 
     /// Whether the object is here with the right length; one that is not right is set aside.

@@ -1,22 +1,25 @@
 //! Small objects, many to a file. The thunk of a call and the directories of its tree are a dozen objects of some hundred bytes:
 //! to make a file of each costs thirty times what it costs to write it, and a block of the disk.
 //!
-//! A pack is only ever appended to, by all processes of a `GG_DIR`; the one with the highest number is, until it is full. A record
-//! is a header of 56 bytes (a magic word, the length and the digest of the object, a checksum of these) and the object. A record
-//! that is torn (the disk was full, the power failed) is passed over: reading resumes at the next header. What is read is
-//! checked against its digest, as everything in the store.
+//! A pack is appended to by one process at a time, which holds its lock; who wants to write takes one that nobody holds and that is
+//! not full, or begins one. A record is a header of 48 bytes (a magic word, the length and the digest of the object, a checksum of
+//! these) and the object. One that is torn (the disk was full, the power failed) is passed over: reading resumes at the next header.
+//! What is read is checked against its digest, as everything in the store; a pack with an object that is not what it was is set aside
+//! whole, for all processes to see, and what was in it is put again by who needs it.
 //!
-//! Who uses an object of a pack sets the pack's time; if the pack lies far back, the object is appended to the newest one instead.
-//! So what nobody needs does not stay for what somebody needs, and gc evicts packs whole, by their times.
+//! Who uses an object of a pack sets the pack's time, by which gc evicts packs whole. So in a pack of which anything is used the
+//! rest stays too.
 //!
 //! Knows nothing of what objects are. Packs are read from the newest backwards, as far as somebody looks for what is not found:
 //! who only writes may write again what an older pack has.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -27,34 +30,38 @@ use crate::digest::{checksum, read_full_at};
 use crate::error::AtPath;
 use crate::layout::{self, Layout};
 use crate::local::{TOUCH_GRAIN, is_absence, open_object, read_whole};
-use crate::{Result, StoreError, gc};
+use crate::{Result, StoreError, gc, owner, sys};
 
 /// A larger object is a file of its own.
 pub(crate) const MOST: usize = 64 << 10;
 /// A pack of this size gets nothing more.
 const FULL: u64 = 16 << 20;
-/// What is used of a pack with so many behind it is carried on: a gigabyte.
-const FAR: u32 = 64;
 
 const MAGIC: &[u8; 4] = b"ggp1";
-const HEADER: usize = 56;
+const HEADER: usize = 48;
 const SUMMED: usize = HEADER - 8;
+
+static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 /// The packs of a store, as this process knows them.
 #[derive(Debug)]
 pub(crate) struct Packs {
     dir: PathBuf,
+    quarantine: PathBuf,
     gc_lock: PathBuf,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// By their numbers; those below the first may not have been read yet.
-    packs: BTreeMap<u32, Pack>,
+    packs: Vec<Pack>,
+    /// All that was ever seen, by their names: where they are in `packs`, if they were read.
+    names: HashMap<OsString, Option<usize>>,
+    /// Those that were not read, the newest last.
+    older: Vec<PathBuf>,
+    /// The one that this process writes.
+    own: Option<usize>,
     places: FxHashMap<[u8; 32], Place>,
-    /// Packs that are there and were not read, oldest first.
-    older: Vec<u32>,
     /// Whether it was looked what packs there are.
     listed: bool,
 }
@@ -70,13 +77,12 @@ struct Pack {
     read: u64,
     /// When it was used last, as far as this process knows.
     used: SystemTime,
-    writable: bool,
 }
 
 /// Where an object lies.
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    pack: u32,
+    pack: usize,
     offset: u64,
     len: u64,
 }
@@ -101,74 +107,78 @@ struct Found {
 
 impl Packs {
     pub fn new(layout: &Layout) -> Packs {
-        Packs { dir: layout.packs.clone(), gc_lock: layout.gc_lock.clone(), state: Mutex::default() }
+        Packs {
+            dir: layout.packs.clone(),
+            quarantine: layout.quarantine.clone(),
+            gc_lock: layout.gc_lock.clone(),
+            state: Mutex::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn path(&self, number: u32) -> PathBuf {
-        self.dir.join(format!("{number:08}"))
-    }
-
     /// Keeps an object of this digest.
     pub fn put(&self, digest: &[u8; 32], bytes: &[u8]) -> Result<()> {
         let mut state = self.state();
-        self.list(&mut state)?;
         if self.is_kept(&mut state, digest, bytes.len() as u64) {
             return Ok(());
         }
         self.append(&mut state, digest, bytes)
     }
 
-    /// An object that is known to be here without a look at the disk.
+    /// An object of which this process knows where it lies. Counts as a use.
     pub fn known(&self, digest: &[u8; 32], len: u64) -> Result<Option<Vec<u8>>> {
-        let mut state = self.state();
-        self.read(&mut state, digest, len)
+        self.read(&mut self.state(), digest, len)
     }
 
-    /// Whether an object is here: as far as that is known, or with a look at the disk. Counts as a use.
-    pub fn contains(&self, digest: &[u8; 32], len: u64, look: bool) -> Result<bool> {
-        let mut state = self.state();
-        if self.is_kept(&mut state, digest, len) {
-            return Ok(true);
-        }
-        if look || state.places.contains_key(digest) {
-            return Ok(self.find(&mut state, digest, len)?.is_some());
-        }
-        Ok(false)
+    /// Whether this process knows where an object lies. Counts as a use.
+    pub fn knows(&self, digest: &[u8; 32], len: u64) -> bool {
+        self.is_kept(&mut self.state(), digest, len)
     }
 
-    /// An object, if it is here. Counts as a use.
+    /// An object, looked for in all packs. Counts as a use.
     pub fn get(&self, digest: &[u8; 32], len: u64) -> Result<Option<Vec<u8>>> {
-        self.find(&mut self.state(), digest, len)
-    }
-
-    fn find(&self, state: &mut State, digest: &[u8; 32], len: u64) -> Result<Option<Vec<u8>>> {
+        let state = &mut *self.state();
         if let Some(bytes) = self.read(state, digest, len)? {
             return Ok(Some(bytes));
         }
-        self.list(state)?;
-        self.read_new(state)?;
+        let growing =
+            (0..state.packs.len()).filter(|pack| state.packs[*pack].file.is_some() && state.own != Some(*pack));
+        for pack in growing.collect::<Vec<_>>() {
+            state.read_pack(pack);
+        }
+        for new in self.list(state)? {
+            state.open(new);
+        }
         loop {
             if let Some(bytes) = self.read(state, digest, len)? {
                 return Ok(Some(bytes));
             }
-            let Some(number) = state.older.pop() else { return Ok(None) };
-            self.open(state, number)?;
+            let Some(older) = state.older.pop() else { return Ok(None) };
+            state.open(older);
         }
     }
 
-    /// The object that lies where it is known to lie; one that is wrong is forgotten.
+    /// The object that lies where it is known to lie. A pack that holds something else there is set aside.
     fn read(&self, state: &mut State, digest: &[u8; 32], len: u64) -> Result<Option<Vec<u8>>> {
         let Some(place) = state.places.get(digest).copied().filter(|place| place.len == len) else { return Ok(None) };
-        let Some(pack) = state.packs.get(&place.pack) else { return Ok(None) };
+        let pack = &state.packs[place.pack];
         let mut bytes = vec![0; usize::try_from(place.len).unwrap_or(0)];
-        let read = pack.with_file(|file| file.read_exact_at(&mut bytes, place.offset));
-        if read.is_err() || ValueName::of(&bytes).digest() != digest {
-            state.places.remove(digest);
-            return Ok(None);
+        match pack.with_file(|file| file.read_exact_at(&mut bytes, place.offset)) {
+            Ok(()) if ValueName::of(&bytes).digest() == digest => {}
+            Ok(()) => {
+                self.set_aside(pack);
+                state.places.remove(digest);
+                return Ok(None);
+            }
+            // It was evicted, or cut.
+            Err(e) if is_absence(&e) || e.kind() == io::ErrorKind::UnexpectedEof => {
+                state.places.remove(digest);
+                return Ok(None);
+            }
+            Err(e) => return Err(StoreError::at(&pack.path, e)),
         }
         if !self.is_kept(state, digest, len) {
             // In a store that may only be read it stays where it is, and nothing is evicted by us either.
@@ -177,20 +187,16 @@ impl Packs {
         Ok(Some(bytes))
     }
 
-    /// Whether the object is known to lie in a pack that is there and not far back, which is noted to be used now.
+    /// Whether the object is known to lie in a pack that is there, which is noted to be used now.
     fn is_kept(&self, state: &mut State, digest: &[u8; 32], len: u64) -> bool {
         let Some(place) = state.places.get(digest).copied().filter(|place| place.len == len) else { return false };
-        let newest = state.newest().unwrap_or(0);
-        let Some(pack) = state.packs.get_mut(&place.pack) else { return false };
+        let pack = &mut state.packs[place.pack];
         if pack.is_young() {
             return pack.is_there();
         }
-        if newest - place.pack >= FAR {
-            return false;
-        }
         let now = SystemTime::now();
         // Under the lock that gc holds while it removes: either it sees that the pack is used, or we see that it is gone.
-        let _lock = self.lock();
+        let _lock = gc::lock_file(&self.gc_lock).ok().filter(|lock| lock.lock_shared().is_ok());
         let kept = pack.is_there() && pack.with_file(|file| file.set_modified(now)).is_ok();
         if kept {
             pack.used = now;
@@ -198,138 +204,114 @@ impl Packs {
         kept
     }
 
-    /// The lock between gc and the others, shared; none in a store that may only be read.
-    fn lock(&self) -> Option<File> {
-        let lock = gc::lock_file(&self.gc_lock).ok()?;
-        lock.lock_shared().ok()?;
-        Some(lock)
+    /// Looks which packs there are, and gives those that are new. The first time only the newest is: the others are read when they
+    /// are asked for.
+    fn list(&self, state: &mut State) -> Result<Vec<PathBuf>> {
+        let mut new = Vec::new();
+        for path in layout::entries(&self.dir).at(&self.dir)? {
+            let Some(name) = path.file_name().filter(|name| !state.names.contains_key(*name)) else { continue };
+            state.names.insert(name.to_owned(), None);
+            new.push(path);
+        }
+        if !std::mem::replace(&mut state.listed, true) {
+            new.sort_by_cached_key(|path| fs::symlink_metadata(path).and_then(|meta| meta.modified()).ok());
+            let newest = new.pop();
+            state.older = new;
+            return Ok(newest.into_iter().collect());
+        }
+        Ok(new)
     }
 
-    /// Looks which packs there are, once, and reads the newest.
-    fn list(&self, state: &mut State) -> Result<()> {
-        if state.listed {
-            return Ok(());
-        }
-        let number = |path: PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
-        state.older = layout::entries(&self.dir).at(&self.dir)?.into_iter().filter_map(number).collect();
-        state.older.sort_unstable();
-        state.listed = true;
-        match state.older.pop() {
-            Some(newest) => self.open(state, newest),
-            None => Ok(()),
-        }
-    }
-
-    /// Opens a pack and reads it.
-    fn open(&self, state: &mut State, number: u32) -> Result<()> {
-        let path = self.path(number);
-        let (file, writable) = match open_pack(&path) {
-            Err(e) if is_absence(&e) => return Ok(()),
-            opened => opened.at(&path)?,
-        };
-        let meta = file.metadata().at(&path)?;
-        let (file_id, used) = ((meta.dev(), meta.ino()), meta.modified().at(&path)?);
-        state.packs.insert(number, Pack { path, file: Some(file), file_id, read: 0, used, writable });
-        self.read_pack(state, number)
-    }
-
-    /// Reads what was appended, and what newer packs there are, since the last time.
-    fn read_new(&self, state: &mut State) -> Result<()> {
-        self.drop_evicted(state)?;
-        let growing: Vec<u32> = state.packs.keys().copied().filter(|number| state.may_grow(*number)).collect();
-        for number in growing {
-            self.read_pack(state, number)?;
-        }
-        loop {
-            let next = state.newest().map_or(0, |newest| newest + 1);
-            self.open(state, next)?;
-            if state.newest() != Some(next) {
-                return Ok(());
-            }
-        }
-    }
-
-    /// When the newest pack is not there any more, all is forgotten and looked for again: others begin one under any number.
-    fn drop_evicted(&self, state: &mut State) -> Result<()> {
-        let Some((_, pack)) = state.packs.last_key_value() else { return Ok(()) };
-        let there = fs::symlink_metadata(&pack.path).is_ok_and(|meta| (meta.dev(), meta.ino()) == pack.file_id);
-        if !there {
-            *state = State::default();
-            self.list(state)?;
-        }
-        Ok(())
-    }
-
-    fn read_pack(&self, state: &mut State, number: u32) -> Result<()> {
-        let Some(pack) = state.packs.get_mut(&number) else { return Ok(()) };
-        let from = pack.read;
-        let read = pack.with_file(|file| {
-            let meta = file.metadata()?;
-            let mut bytes = vec![0; usize::try_from(meta.len().saturating_sub(from)).unwrap_or(0)];
-            let filled = if bytes.len() < HEADER { 0 } else { read_full_at(file, &mut bytes, from)? };
-            bytes.truncate(filled);
-            Ok((bytes, meta.modified()?))
-        });
-        let (bytes, used) = read.at(&pack.path)?;
-        pack.used = pack.used.max(used);
-        let (records, passed) = records(&bytes);
-        pack.read = from + passed as u64;
-        for Found { digest, start, len } in records {
-            // Of two the one that was written later.
-            let place = Place { pack: number, offset: from + start as u64, len: len as u64 };
-            match state.places.get(&digest) {
-                Some(other) if other.pack > number => {}
-                _ => drop(state.places.insert(digest, place)),
-            }
-        }
-        state.close_full();
-        Ok(())
-    }
-
+    /// Appends an object to the pack that this process writes.
     fn append(&self, state: &mut State, digest: &[u8; 32], bytes: &[u8]) -> Result<()> {
-        self.list(state)?;
-        // As above.
-        let _lock = state.newest().filter(|newest| !state.packs[newest].is_young()).and_then(|_| self.lock());
-        self.drop_evicted(state)?;
-        let has_room = |pack: &Pack| pack.writable && pack.len().is_ok_and(|len| len < FULL);
-        let number = match state.packs.iter().rev().find(|(_, pack)| pack.file.is_some() && has_room(pack)) {
-            Some((number, _)) => *number,
-            None => self.begin(state)?,
-        };
-        let path = self.path(number);
-        let Some(pack) = state.packs.get_mut(&number).filter(|pack| pack.writable) else {
-            return Err(StoreError::at(&path, io::ErrorKind::PermissionDenied.into()));
-        };
-        let record = [&header(digest, bytes.len() as u64)[..], bytes].concat();
-        let end = pack.with_file(|mut file| {
-            // One write, so that records of several processes do not mix. A short one is a torn record.
+        let record = [&header(digest, bytes.len() as u32)[..], bytes].concat();
+        let own = self.own(state, record.len() as u64)?;
+        let pack = &mut state.packs[own];
+        let written = pack.with_file(|mut file| {
+            let begin = file.metadata()?.len();
+            // A short one is a torn record.
             match file.write(&record)? {
-                written if written == record.len() => file.stream_position(),
+                written if written == record.len() => Ok(begin),
                 _ => Err(io::Error::from_raw_os_error(libc::ENOSPC)),
             }
         });
-        let end = end.at(&path)?;
-        let begin = end.saturating_sub(record.len() as u64);
-        if pack.read == begin {
-            pack.read = end;
-        }
+        let begin = written.at(&pack.path)?;
+        pack.read = begin + record.len() as u64;
         pack.used = SystemTime::now();
-        let place = Place { pack: number, offset: begin + HEADER as u64, len: bytes.len() as u64 };
+        let place = Place { pack: own, offset: begin + HEADER as u64, len: bytes.len() as u64 };
         state.places.insert(*digest, place);
         Ok(())
     }
 
-    /// Begins a pack, or opens the one that another process has begun.
-    fn begin(&self, state: &mut State) -> Result<u32> {
-        let number = state.newest().map_or(0, |newest| newest + 1);
-        let path = self.path(number);
-        // Whatever the umask, which is a thunk's in the process that runs it.
-        OpenOptions::new().append(true).create(true).mode(0o644).open(&path).at(&path)?;
-        self.open(state, number)?;
-        Ok(number)
+    /// The pack that this process writes, with room for so many bytes.
+    fn own(&self, state: &mut State, room: u64) -> Result<usize> {
+        // A process that writes a longer file is killed by a signal.
+        let most = sys::file_size_limit();
+        let has_room = |pack: &Pack| {
+            let len = pack.with_file(|file| Ok(file.metadata()?.len()));
+            pack.is_there() && len.is_ok_and(|len| len < FULL && len + room <= most)
+        };
+        if let Some(own) = state.own {
+            if has_room(&state.packs[own]) {
+                return Ok(own);
+            }
+            // The lock goes with the descriptor. Another process may go on.
+            state.own = None;
+            let pack = &mut state.packs[own];
+            pack.file = if pack.read < FULL { File::open(&pack.path).ok() } else { None };
+        }
+        for new in self.list(state)? {
+            state.open(new);
+        }
+        for known in (0..state.packs.len()).rev() {
+            let pack = &mut state.packs[known];
+            if pack.file.is_some()
+                && let Ok(file) = OpenOptions::new().read(true).append(true).open(&pack.path)
+                && file.try_lock().is_ok()
+                && has_room(pack)
+            {
+                // All that its last writer wrote. What a power cut has left is not gone on with.
+                state.read_pack(known);
+                if file.metadata().is_ok_and(|meta| meta.len() == state.packs[known].read) {
+                    return Ok(state.take(known, file));
+                }
+            }
+        }
+        self.begin(state)
     }
 
-    /// Reads all packs and checks each object. A pack that holds one that is not whole is moved out of its name.
+    fn begin(&self, state: &mut State) -> Result<usize> {
+        loop {
+            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+            let name = OsString::from(format!("{}-{number}", owner::current()));
+            let path = self.dir.join(&name);
+            let file = match OpenOptions::new().read(true).append(true).create_new(true).open(&path) {
+                // Of a process of the same name, where /proc tells nothing.
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
+                made => made.at(&path)?,
+            };
+            // Whatever the umask, which is a thunk's in the process that runs it.
+            file.set_permissions(Permissions::from_mode(0o644)).at(&path)?;
+            let locked = file.try_lock().is_ok();
+            state.open(path);
+            // Another may have been quicker to take it.
+            if let Some(own) = state.names.get(&name).copied().flatten().filter(|_| locked) {
+                return Ok(state.take(own, file));
+            }
+        }
+    }
+
+    fn set_aside(&self, pack: &Pack) {
+        let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let mut name = pack.path.file_name().unwrap_or_default().to_owned();
+        name.push(format!("-{nanos}"));
+        if pack.is_there() {
+            // In a store that may only be read it stays.
+            let _ = fs::rename(&pack.path, self.quarantine.join(name));
+        }
+    }
+
+    /// Reads all packs and checks each object. A pack that holds one that is not whole is set aside.
     pub fn verify(&self, set_aside: &dyn Fn(&Path, &File) -> Result<()>) -> Result<Verified> {
         let mut verified = Verified::default();
         for path in layout::entries(&self.dir).at(&self.dir)? {
@@ -353,25 +335,53 @@ impl Packs {
     }
 }
 
+/// The lock of a pack, if no process writes it; for gc, which leaves the others. While it is held none begins to.
+pub(crate) fn lock_free(path: &Path) -> Option<File> {
+    File::open(path).ok().filter(|file| file.try_lock().is_ok())
+}
+
 impl State {
-    fn newest(&self) -> Option<u32> {
-        self.packs.last_key_value().map(|(number, _)| *number)
+    /// Opens a pack and reads it. One that cannot be read is passed over: it is another user's, or is gone.
+    fn open(&mut self, path: PathBuf) {
+        let Ok(file) = File::open(&path) else { return };
+        let Ok(meta) = file.metadata() else { return };
+        let (Some(name), Ok(used)) = (path.file_name().map(OsString::from), meta.modified()) else { return };
+        let file_id = (meta.dev(), meta.ino());
+        self.packs.push(Pack { path, file: Some(file), file_id, read: 0, used });
+        let pack = self.packs.len() - 1;
+        self.names.insert(name, Some(pack));
+        self.read_pack(pack);
     }
 
-    /// Closes what cannot grow.
-    fn close_full(&mut self) {
-        let full: Vec<u32> = self.packs.keys().copied().filter(|number| !self.may_grow(*number)).collect();
-        for number in full {
-            if let Some(pack) = self.packs.get_mut(&number) {
-                pack.file = None;
-            }
+    /// Reads what was appended since the last time.
+    fn read_pack(&mut self, number: usize) {
+        let pack = &mut self.packs[number];
+        let from = pack.read;
+        let read = pack.with_file(|file| {
+            let meta = file.metadata()?;
+            let mut bytes = vec![0; usize::try_from(meta.len().saturating_sub(from)).unwrap_or(0)];
+            let filled = if bytes.len() < HEADER { 0 } else { read_full_at(file, &mut bytes, from)? };
+            bytes.truncate(filled);
+            Ok((bytes, meta.modified()?))
+        });
+        let Ok((bytes, used)) = read else { return };
+        pack.used = pack.used.max(used);
+        let (records, passed) = records(&bytes);
+        pack.read = from + passed as u64;
+        if pack.read >= FULL {
+            // Its only writer has seen that.
+            pack.file = None;
+        }
+        for Found { digest, start, len } in records {
+            self.places.insert(digest, Place { pack: number, offset: from + start as u64, len: len as u64 });
         }
     }
 
-    /// Whether something may yet be appended to a pack: who has seen that the one before the newest had room may be about to.
-    fn may_grow(&self, number: u32) -> bool {
-        self.packs.get(&number).is_some_and(|pack| pack.read < FULL)
-            || self.newest().is_some_and(|newest| number + 1 >= newest)
+    /// Takes a pack of which the lock is held by this descriptor.
+    fn take(&mut self, pack: usize, locked: File) -> usize {
+        self.packs[pack].file = Some(locked);
+        self.own = Some(pack);
+        pack
     }
 }
 
@@ -381,21 +391,17 @@ impl Pack {
         if let Some(file) = &self.file {
             return act(file);
         }
-        let (file, _) = open_pack(&self.path)?;
+        let file = File::open(&self.path)?;
         let meta = file.metadata()?;
         if (meta.dev(), meta.ino()) == self.file_id { act(&file) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
-    fn len(&self) -> io::Result<u64> {
-        self.with_file(|file| Ok(file.metadata()?.len()))
-    }
-
-    /// Whether gc has left it.
+    /// Whether it is where it was: gc has not removed it, and nobody has set it aside.
     fn is_there(&self) -> bool {
-        self.with_file(|file| Ok(file.metadata()?.nlink() > 0)).unwrap_or(false)
+        fs::symlink_metadata(&self.path).is_ok_and(|meta| (meta.dev(), meta.ino()) == self.file_id)
     }
 
-    /// Whether it was written so shortly ago that who uses it need not say so.
+    /// Whether it was used so shortly ago that who uses it need not say so.
     fn is_young(&self) -> bool {
         match SystemTime::now().duration_since(self.used) {
             Ok(age) => age < TOUCH_GRAIN,
@@ -405,39 +411,30 @@ impl Pack {
     }
 }
 
-/// Opens a pack, and says whether it may be written.
-fn open_pack(path: &Path) -> io::Result<(File, bool)> {
-    match OpenOptions::new().read(true).append(true).open(path) {
-        Ok(file) => Ok((file, true)),
-        Err(e) if is_absence(&e) => Err(e),
-        Err(_) => Ok((File::open(path)?, false)),
-    }
-}
-
-fn header(digest: &[u8; 32], len: u64) -> [u8; HEADER] {
+fn header(digest: &[u8; 32], len: u32) -> [u8; HEADER] {
     let mut header = [0; HEADER];
     header[..4].copy_from_slice(MAGIC);
-    header[8..16].copy_from_slice(&len.to_le_bytes());
-    header[16..SUMMED].copy_from_slice(digest);
+    header[4..8].copy_from_slice(&len.to_le_bytes());
+    header[8..SUMMED].copy_from_slice(digest);
     let sum = checksum(&header[..SUMMED]);
     header[SUMMED..].copy_from_slice(&sum.to_le_bytes());
     header
 }
 
-/// The record whose header begins the bytes, if that is one.
-fn header_at(bytes: &[u8]) -> Option<([u8; 32], u64)> {
+/// The digest and the length that the header says which begins the bytes, if one does.
+fn header_at(bytes: &[u8]) -> Option<([u8; 32], usize)> {
     let header = bytes.get(..HEADER)?;
     if !header.starts_with(MAGIC) || header[SUMMED..] != checksum(&header[..SUMMED]).to_le_bytes() {
         return None;
     }
-    let len = u64::from_le_bytes(header[8..16].try_into().ok()?);
-    Some((header[16..SUMMED].try_into().ok()?, len))
+    let len = u32::from_le_bytes(header[4..8].try_into().ok()?) as usize;
+    Some((header[8..SUMMED].try_into().ok()?, len)).filter(|_| len <= MOST)
 }
 
 /// The records in these bytes, and how many bytes need not be read again: a last record that is not all there may be yet.
 fn records(bytes: &[u8]) -> (Vec<Found>, usize) {
     let (mut found, mut at) = (Vec::new(), 0);
-    while let Some(skipped) = find(&bytes[at..], MAGIC) {
+    while let Some(skipped) = position(&bytes[at..], MAGIC) {
         at += skipped;
         let Some((digest, len)) = header_at(&bytes[at..]) else {
             if bytes.len() - at < HEADER {
@@ -447,8 +444,7 @@ fn records(bytes: &[u8]) -> (Vec<Found>, usize) {
             continue;
         };
         let start = at + HEADER;
-        let end = usize::try_from(len).ok().and_then(|len| start.checked_add(len)).filter(|end| *end <= bytes.len());
-        let Some(end) = end else {
+        let Some(object) = bytes.get(start..start + len) else {
             // What follows a torn one may be whole.
             let Some(next) = (at + 1..bytes.len()).find(|next| header_at(&bytes[*next..]).is_some()) else {
                 return (found, at);
@@ -456,11 +452,12 @@ fn records(bytes: &[u8]) -> (Vec<Found>, usize) {
             at = next;
             continue;
         };
-        let object = &bytes[start..end];
-        let follows = end == bytes.len() || header_at(&bytes[end..]).is_some();
-        // One that was torn, and appended to by others: its length says nothing.
-        if follows || ValueName::of(object).digest() == &digest {
-            found.push(Found { digest, start, len: object.len() });
+        let end = start + len;
+        // Of one that was torn and appended to the length says nothing: it may end where a later record does. The last one may be
+        // zeros, which a power cut leaves.
+        let plain = header_at(&bytes[end..]).is_some() && position(object, MAGIC).is_none();
+        if plain || ValueName::of(object).digest() == &digest {
+            found.push(Found { digest, start, len });
             at = end;
         } else {
             at += 1;
@@ -470,6 +467,60 @@ fn records(bytes: &[u8]) -> (Vec<Found>, usize) {
     (found, bytes.len().saturating_sub(MAGIC.len() - 1).max(at))
 }
 
-fn find(bytes: &[u8], word: &[u8]) -> Option<usize> {
+fn position(bytes: &[u8], word: &[u8]) -> Option<usize> {
     bytes.windows(word.len()).position(|window| window == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(object: &[u8]) -> Vec<u8> {
+        [&header(ValueName::of(object).digest(), object.len() as u32)[..], object].concat()
+    }
+
+    fn objects(bytes: &[u8]) -> Vec<&[u8]> {
+        records(bytes).0.iter().map(|found| &bytes[found.start..found.start + found.len]).collect()
+    }
+
+    #[test]
+    fn the_encoding_is_pinned() {
+        let mut expected = b"ggp1\x03\0\0\0".to_vec();
+        expected.extend_from_slice(ValueName::of(b"abc").digest());
+        expected.extend_from_slice(&0xd7fd_d7ed_8ab3_bd4f_u64.to_le_bytes());
+        expected.extend_from_slice(b"abc");
+        assert_eq!(record(b"abc"), expected);
+    }
+
+    #[test]
+    fn a_torn_record_costs_itself_only_however_long_what_follows_is() {
+        let torn = record(b"some object");
+        for cut in 0..torn.len() {
+            for length in 0..torn.len() * 2 {
+                let next = vec![b'n'; length];
+                let bytes = [&record(b"before")[..], &torn[..cut], &record(&next), &record(b"after")].concat();
+                assert_eq!(objects(&bytes), [&b"before"[..], &next, b"after"], "cut at {cut}, then {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_object_may_hold_a_record() {
+        let inner = record(b"inner");
+        let bytes = [record(&inner), record(b"after"), record(&[MAGIC, &b"x"[..]].concat())].concat();
+        assert_eq!(objects(&bytes), [&inner[..], b"after", b"ggp1x"]);
+        assert_eq!(records(&bytes).1, bytes.len());
+    }
+
+    #[test]
+    fn no_garbage_is_taken_for_a_record_nor_takes_long() {
+        let mut long = header(&[1; 32], 0);
+        long[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+        let sum = checksum(&long[..SUMMED]);
+        long[SUMMED..].copy_from_slice(&sum.to_le_bytes());
+        for garbage in [vec![0; 1 << 20], MAGIC.repeat(1 << 18), long.repeat(1 << 14)] {
+            let bytes = [&garbage[..], &record(b"object")].concat();
+            assert_eq!(objects(&bytes), [b"object"]);
+        }
+    }
 }

@@ -47,6 +47,14 @@ pub(crate) fn has_our_clock(file: &File) -> io::Result<bool> {
     ))
 }
 
+/// How long a file may be that this process writes, in bytes. What is longer is answered by a signal.
+pub(crate) fn file_size_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the out-pointer is to a live local
+    let got = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    if got == 0 { limit.rlim_cur } else { u64::MAX }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

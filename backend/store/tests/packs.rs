@@ -1,13 +1,14 @@
 //! Thunks and trees, which lie in packs: what is put is found by all, whatever becomes of the files.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use gg_store::{DigestCache, LocalStore, Store};
-use gg_thunk::{Node, Tree, TreeName};
+use gg_store::{DigestCache, LocalStore, Memo, Record, Store};
+use gg_thunk::{Node, ThunkName, Tree, TreeName, ValueName};
 
 /// A tree of this number, and of about this size.
 fn tree(number: usize, size: usize) -> Tree {
@@ -83,7 +84,7 @@ fn processes_find_what_others_put() {
     for store in &stores {
         assert_eq!(there(store, &names), [true; 60]);
     }
-    assert_eq!(packs(dir.path()).len(), 1);
+    assert_eq!(packs(dir.path()).len(), 2, "one a writer");
 }
 
 #[test]
@@ -111,17 +112,21 @@ fn a_torn_record_costs_itself_only() {
     let pack = packs(dir.path()).remove(0);
     let whole = fs::read(&pack).unwrap();
     let record = whole.len() / 3;
+    let write = |bytes: &[u8]| {
+        packs(dir.path()).iter().filter(|other| **other != pack).for_each(|other| fs::remove_file(other).unwrap());
+        fs::write(&pack, bytes).unwrap();
+    };
     for cut in (1..record).step_by(7).chain([record - 1]) {
         // The second is cut off, by a full disk or a killed process, and a third comes after it.
         let torn = [&whole[..record + cut], &whole[2 * record..]].concat();
-        fs::write(&pack, torn).unwrap();
+        write(&torn);
         let store = LocalStore::open(dir.path()).unwrap();
         assert_eq!(there(&store, &names), [true, false, true], "cut at {cut}");
         assert_eq!(put(&store, 1..2), names[1..2]);
         assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [true; 3], "cut at {cut}");
         // The end is not there, or is there as zeros, as after a power cut.
         for end in [0, 100] {
-            fs::write(&pack, [&whole[..2 * record + cut], &vec![0; end]].concat()).unwrap();
+            write(&[&whole[..2 * record + cut], &vec![0; end]].concat());
             let store = LocalStore::open(dir.path()).unwrap();
             assert_eq!(there(&store, &names), [true, true, false], "cut at {cut}, {end} zeros");
             put(&store, 2..3);
@@ -152,76 +157,115 @@ fn a_record_is_read_when_it_is_whole() {
 }
 
 #[test]
-fn a_damaged_object_is_not_there_until_it_is_put_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(dir.path()).unwrap();
-    let names = put(&store, 0..3);
-    let pack = packs(dir.path()).remove(0);
-    let record = fs::metadata(&pack).unwrap().len() / 3;
-    let mut file = OpenOptions::new().write(true).open(&pack).unwrap();
-    file.seek(SeekFrom::Start(record + record / 2)).unwrap();
-    file.write_all(b"X").unwrap();
-    for store in [&store, &LocalStore::open(dir.path()).unwrap()] {
-        assert_eq!(there(store, &names), [true, false, true]);
+fn a_pack_that_is_damaged_is_set_aside_for_all() {
+    for verified in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = LocalStore::open(dir.path()).unwrap();
+        let names = put(&writer, 0..3);
+        let pack = packs(dir.path()).remove(0);
+        let record = fs::metadata(&pack).unwrap().len() / 3;
+        let mut file = OpenOptions::new().write(true).open(&pack).unwrap();
+        file.seek(SeekFrom::Start(record + record / 2)).unwrap();
+        file.write_all(b"X").unwrap();
+        let reader = LocalStore::open(dir.path()).unwrap();
+        if verified {
+            let report = reader.verify().unwrap();
+            assert_eq!((report.objects, report.corrupt), (2, vec![pack.clone()]));
+        } else {
+            assert_eq!(reader.get_tree(&names[1]).unwrap(), None);
+        }
+        assert!(!pack.exists() && fs::read_dir(dir.path().join("quarantine")).unwrap().count() == 1);
+        assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [false; 3]);
+        // Who wrote it puts again what it needs, and others find it.
+        put(&writer, 1..3);
+        assert_eq!(reader.get_tree(&names[1]).unwrap(), Some(tree(1, 100)));
+        assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [false, true, true]);
     }
-    put(&store, 1..2);
-    for store in [&store, &LocalStore::open(dir.path()).unwrap()] {
-        assert_eq!(there(store, &names), [true; 3]);
-    }
-    let report = store.verify().unwrap();
-    assert_eq!((report.objects, report.corrupt), (3, vec![pack.clone()]));
-    assert!(!pack.exists() && fs::read_dir(dir.path().join("quarantine")).unwrap().count() == 1);
-    // What was there is to be made again, also by who knows where it was.
-    assert_eq!(put(&store, 3..4).len(), 1);
-    assert_eq!(there(&store, &names), [false; 3]);
-    put(&store, 0..3);
-    assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [true; 3]);
-}
-
-/// Two packs, the first of which was written ten hours ago.
-fn two(dir: &Path) -> (Vec<TreeName>, [PathBuf; 2]) {
-    let store = LocalStore::open(dir).unwrap();
-    let names = put(&store, 0..4);
-    for number in 0..300 {
-        store.put_tree(&tree(number, 60_000)).unwrap();
-    }
-    let all: [PathBuf; 2] = packs(dir).try_into().expect("the first is full");
-    age(&all[0], 10);
-    (names, all)
 }
 
 #[test]
 fn what_is_used_outlives_what_is_not() {
     for used in [false, true] {
         let dir = tempfile::tempdir().unwrap();
-        let (names, all) = two(dir.path());
-        age(&all[1], 5);
+        let filling = LocalStore::open(dir.path()).unwrap();
+        let names = put(&filling, 0..4);
+        let first = packs(dir.path()).remove(0);
+        for number in 0..300 {
+            filling.put_tree(&tree(number, 60_000)).unwrap();
+        }
+        drop(filling);
+        let second = packs(dir.path()).into_iter().find(|pack| *pack != first).expect("the first is full");
+        age(&first, 10);
+        age(&second, 5);
         let store = LocalStore::open(dir.path()).unwrap();
         if used {
             assert!(store.contains(&names[1].value()).unwrap());
         }
-        let size = all.iter().map(|pack| fs::metadata(pack).unwrap().len()).max().unwrap();
+        let size = [&first, &second].map(|pack| fs::metadata(pack).unwrap().len()).into_iter().max().unwrap();
         assert_eq!(store.gc(size + 8192, &[]).unwrap().freed_files, 1);
-        assert_eq!(all.each_ref().map(|pack| pack.exists()), [used, !used]);
+        assert_eq!([first.exists(), second.exists()], [used, !used]);
     }
 }
 
 #[test]
-fn what_is_used_outlives_a_pack_far_back() {
+fn one_writes_a_pack_at_a_time_and_the_next_goes_on() {
     let dir = tempfile::tempdir().unwrap();
-    let (names, mut all) = two(dir.path());
-    let newest = dir.path().join("packs/00000100");
-    fs::rename(&all[1], &newest).unwrap();
-    all[1] = newest;
+    let first = LocalStore::open(dir.path()).unwrap();
+    let mut names = put(&first, 0..1);
+    let second = LocalStore::open(dir.path()).unwrap();
+    names.extend(put(&second, 1..2));
+    assert_eq!(packs(dir.path()).len(), 2);
+    assert_eq!(first.gc(0, &[]).unwrap().freed_files, 0, "neither is without a writer");
+    drop((first, second));
+    for number in 2..9 {
+        names.extend(put(&LocalStore::open(dir.path()).unwrap(), number..number + 1));
+    }
+    assert_eq!(packs(dir.path()).len(), 2);
+    assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [true; 9]);
+}
+
+#[test]
+fn one_pack_that_cannot_be_read_hides_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = put(&LocalStore::open(dir.path()).unwrap(), 0..2);
+    fs::create_dir(dir.path().join("packs/directory")).unwrap();
+    std::os::unix::fs::symlink("nowhere", dir.path().join("packs/link")).unwrap();
+    fs::write(dir.path().join("packs/garbage"), "ggp1 is no pack").unwrap();
     let store = LocalStore::open(dir.path()).unwrap();
-    assert_eq!(store.get_tree(&names[0]).unwrap(), Some(tree(0, 100)), "read");
-    assert!(store.contains(&names[1].value()).unwrap(), "asked for");
-    assert_eq!(put(&store, 2..3), names[2..3], "put");
-    let young = fs::metadata(&all[1]).unwrap().len();
-    let report = store.gc(young * 2, &[]).unwrap();
-    assert_eq!((report.freed_files, all[0].exists(), all[1].exists()), (1, false, true), "{report:?}");
-    assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [true, true, true, false]);
-    assert_eq!(there(&store, &names[..3]), [true; 3]);
+    let more = put(&store, 2..3);
+    assert_eq!(there(&store, &names), [true; 2]);
+    assert!(LocalStore::open(dir.path()).unwrap().contains(&more[0].value()).unwrap());
+    assert_eq!(store.get(&ValueName::of(b"absent")).unwrap(), None);
+}
+
+#[test]
+fn an_empty_source_costs_no_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(dir.path()).unwrap();
+    let (digests, memo) = (DigestCache::open(&store).unwrap(), Memo::open(&store).unwrap());
+    let source = dir.path().join("empty.h");
+    fs::write(&source, "").unwrap();
+    let empty = digests.ingest(&store, &source).unwrap().name;
+    let record = Record {
+        outputs: BTreeMap::new(),
+        stdout: store.put(b"").unwrap(),
+        stderr: empty,
+        user_us: 0,
+        sys_us: 0,
+        wall_us: 0,
+        max_rss_kb: 0,
+    };
+    memo.put(&ThunkName::of(b"thunk"), &record).unwrap();
+    let evicted = store.put(&[1; 100_000]).unwrap();
+    age_file(&store.object_path(&evicted), 10);
+    let report = store.gc(60_000, &[]).unwrap();
+    assert_eq!((report.freed_files, report.dropped_records), (1, 0), "{report:?}");
+}
+
+/// Sets the time when an object was used last back by hours.
+fn age_file(object: &Path, hours: u64) {
+    let at = SystemTime::now() - Duration::from_secs(hours * 3600);
+    File::open(object).unwrap().set_times(FileTimes::new().set_accessed(at)).unwrap();
 }
 
 #[test]
@@ -254,20 +298,18 @@ fn sources_are_packed_and_come_out_as_files_where_one_is_wanted() {
 #[test]
 fn a_pack_that_a_session_uses_is_held() {
     let dir = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(dir.path()).unwrap();
-    let names = put(&store, 0..2);
+    let names = put(&LocalStore::open(dir.path()).unwrap(), 0..2);
     let pack = packs(dir.path()).remove(0);
     age(&pack, 10);
-    let lease = store.lease().unwrap();
     let session = LocalStore::open(dir.path()).unwrap();
-    put(&session, 0..1);
-    let report = store.gc(0, &[]).unwrap();
+    let lease = session.lease().unwrap();
+    assert!(session.contains(&names[0].value()).unwrap());
+    let report = LocalStore::open(dir.path()).unwrap().gc(0, &[]).unwrap();
     assert_eq!((report.freed_files, report.held_files), (0, 1));
     assert_eq!(there(&session, &names), [true; 2]);
     drop(lease);
-    assert_eq!(store.gc(0, &[]).unwrap().freed_files, 1);
-    // Who had it open does not write where nobody looks.
-    put(&session, 0..1);
-    assert_eq!(packs(dir.path()).len(), 1);
+    assert_eq!(LocalStore::open(dir.path()).unwrap().gc(0, &[]).unwrap().freed_files, 1);
+    // Who has it open carries on what is asked of it, and writes where others look.
+    assert!(session.contains(&names[0].value()).unwrap());
     assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [true, false]);
 }
