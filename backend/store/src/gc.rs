@@ -111,6 +111,8 @@ impl LocalStore {
             if held_since.is_some_and(|since| planned.used >= since) {
                 return Ok(false);
             }
+            // First: who writes to a pack does so without the lock of gc.
+            let lock = planned.is_pack.then(|| pack::lock_free(&planned.path));
             let Some(now) = Candidate::look(planned.path.clone(), planned.is_pack)? else {
                 // Another gc was quicker.
                 report.freed_bytes += planned.bytes;
@@ -119,7 +121,6 @@ impl LocalStore {
             if now.used != planned.used {
                 continue;
             }
-            let lock = planned.is_pack.then(|| pack::lock_free(&now.path));
             if let Some(None) = lock {
                 report.held_files += 1;
                 continue;

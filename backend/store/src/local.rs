@@ -305,11 +305,11 @@ impl LocalStore {
 
     /// Keeps what nobody asks for as a file with others in one.
     fn put_small(&self, key: &Key, bytes: &[u8]) -> Result<()> {
-        if bytes.len() > pack::MOST || self.0.packs.put(&key.digest, bytes).is_err() {
-            // Where a pack cannot be written a file says why, or may be written all the same.
-            return self.put_bytes(key, bytes);
+        if bytes.len() <= pack::MOST && self.0.packs.put(&key.digest, bytes).is_ok() {
+            return Ok(());
         }
-        Ok(())
+        // Where a pack cannot be written it may be there, or a file can be written, or says why not.
+        if self.present(key)? { Ok(()) } else { self.write(key, bytes) }
     }
 
     fn get_bytes(&self, key: &Key) -> Result<Option<Vec<u8>>> {

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,7 +29,7 @@ use rustc_hash::FxHashMap;
 use crate::digest::{checksum, read_full_at};
 use crate::error::AtPath;
 use crate::layout::{self, Layout};
-use crate::local::{TOUCH_GRAIN, is_absence, open_object, read_whole};
+use crate::local::{TOUCH_GRAIN, is_absence, read_whole};
 use crate::{Result, StoreError, gc, owner, sys};
 
 /// A larger object is a file of its own.
@@ -64,6 +64,8 @@ struct State {
     places: FxHashMap<[u8; 32], Place>,
     /// Whether it was looked what packs there are.
     listed: bool,
+    /// Whether all that was known was dropped, as something of it was wrong.
+    dropped: bool,
 }
 
 #[derive(Debug)]
@@ -96,6 +98,8 @@ pub(crate) struct Verified {
     pub bytes: u64,
     /// Packs that held one that is not.
     pub corrupt: Vec<PathBuf>,
+    /// What is no pack. It is left alone.
+    pub foreign: Vec<PathBuf>,
 }
 
 /// A record, and where its object begins in the bytes that it was found in.
@@ -141,6 +145,21 @@ impl Packs {
     /// An object, looked for in all packs. Counts as a use.
     pub fn get(&self, digest: &[u8; 32], len: u64) -> Result<Option<Vec<u8>>> {
         let state = &mut *self.state();
+        // Where it is not any more there may be another: what is known is then dropped, and all is looked for again.
+        for _ in 0..2 {
+            let known = state.places.contains_key(digest);
+            if let Some(bytes) = self.look(state, digest, len)? {
+                return Ok(Some(bytes));
+            }
+            if !known && !state.dropped {
+                break;
+            }
+            state.dropped = false;
+        }
+        Ok(None)
+    }
+
+    fn look(&self, state: &mut State, digest: &[u8; 32], len: u64) -> Result<Option<Vec<u8>>> {
         if let Some(bytes) = self.read(state, digest, len)? {
             return Ok(Some(bytes));
         }
@@ -150,18 +169,19 @@ impl Packs {
             state.read_pack(pack);
         }
         for new in self.list(state)? {
-            state.open(new);
+            state.open(new)?;
         }
         loop {
             if let Some(bytes) = self.read(state, digest, len)? {
                 return Ok(Some(bytes));
             }
             let Some(older) = state.older.pop() else { return Ok(None) };
-            state.open(older);
+            state.open(older)?;
         }
     }
 
-    /// The object that lies where it is known to lie. A pack that holds something else there is set aside.
+    /// The object that lies where it is known to lie. A pack that holds something else there is set aside, and what is known of packs
+    /// is dropped, as it is when the object is not there any more.
     fn read(&self, state: &mut State, digest: &[u8; 32], len: u64) -> Result<Option<Vec<u8>>> {
         let Some(place) = state.places.get(digest).copied().filter(|place| place.len == len) else { return Ok(None) };
         let pack = &state.packs[place.pack];
@@ -170,12 +190,12 @@ impl Packs {
             Ok(()) if ValueName::of(&bytes).digest() == digest => {}
             Ok(()) => {
                 self.set_aside(pack);
-                state.places.remove(digest);
+                *state = State { dropped: true, ..State::default() };
                 return Ok(None);
             }
             // It was evicted, or cut.
             Err(e) if is_absence(&e) || e.kind() == io::ErrorKind::UnexpectedEof => {
-                state.places.remove(digest);
+                *state = State { dropped: true, ..State::default() };
                 return Ok(None);
             }
             Err(e) => return Err(StoreError::at(&pack.path, e)),
@@ -225,56 +245,65 @@ impl Packs {
     /// Appends an object to the pack that this process writes.
     fn append(&self, state: &mut State, digest: &[u8; 32], bytes: &[u8]) -> Result<()> {
         let record = [&header(digest, bytes.len() as u32)[..], bytes].concat();
-        let own = self.own(state, record.len() as u64)?;
-        let pack = &mut state.packs[own];
-        let written = pack.with_file(|mut file| {
-            let begin = file.metadata()?.len();
-            // A short one is a torn record.
-            match file.write(&record)? {
-                written if written == record.len() => Ok(begin),
-                _ => Err(io::Error::from_raw_os_error(libc::ENOSPC)),
+        loop {
+            let own = self.own(state, record.len() as u64)?;
+            let pack = &mut state.packs[own];
+            let written = pack.with_file(|mut file| {
+                let begin = file.metadata()?.len();
+                // A short one is a torn record.
+                match file.write(&record)? {
+                    written if written == record.len() => Ok(begin),
+                    _ => Err(io::Error::from_raw_os_error(libc::ENOSPC)),
+                }
+            });
+            let begin = written.at(&pack.path)?;
+            pack.read = begin + record.len() as u64;
+            pack.used = SystemTime::now();
+            let place = Place { pack: own, offset: begin + HEADER as u64, len: bytes.len() as u64 };
+            state.places.insert(*digest, place);
+            // Somebody may have set it aside just now; then another is begun.
+            if state.packs[own].is_there() {
+                return Ok(());
             }
-        });
-        let begin = written.at(&pack.path)?;
-        pack.read = begin + record.len() as u64;
-        pack.used = SystemTime::now();
-        let place = Place { pack: own, offset: begin + HEADER as u64, len: bytes.len() as u64 };
-        state.places.insert(*digest, place);
-        Ok(())
+        }
     }
 
     /// The pack that this process writes, with room for so many bytes.
     fn own(&self, state: &mut State, room: u64) -> Result<usize> {
         // A process that writes a longer file is killed by a signal.
         let most = sys::file_size_limit();
-        let has_room = |pack: &Pack| {
-            let len = pack.with_file(|file| Ok(file.metadata()?.len()));
-            pack.is_there() && len.is_ok_and(|len| len < FULL && len + room <= most)
-        };
+        if room > most {
+            return Err(StoreError::at(&self.dir, io::Error::from_raw_os_error(libc::EFBIG)));
+        }
+        let has_room = |file: &File| file.metadata().is_ok_and(|meta| meta.len() < FULL && meta.len() + room <= most);
         if let Some(own) = state.own {
-            if has_room(&state.packs[own]) {
+            let pack = &mut state.packs[own];
+            if pack.is_there() && pack.file.as_ref().is_some_and(has_room) {
                 return Ok(own);
             }
-            // The lock goes with the descriptor. Another process may go on.
+            // Another process may go on. What lies in it can be read as long as it is open.
             state.own = None;
-            let pack = &mut state.packs[own];
-            pack.file = if pack.read < FULL { File::open(&pack.path).ok() } else { None };
+            pack.file = pack.file.take().filter(|file| file.unlock().is_ok() && pack.read < FULL);
         }
         for new in self.list(state)? {
-            state.open(new);
+            state.open(new)?;
         }
-        for known in (0..state.packs.len()).rev() {
-            let pack = &mut state.packs[known];
-            if pack.file.is_some()
-                && let Ok(file) = OpenOptions::new().read(true).append(true).open(&pack.path)
-                && file.try_lock().is_ok()
-                && has_room(pack)
+        for known in (0..state.packs.len()).rev().filter(|known| state.packs[*known].file.is_some()).collect::<Vec<_>>()
+        {
+            let Some(file) = lock_to_write(&state.packs[known].path).filter(has_room) else { continue };
+            // All that its last writer wrote.
+            state.read_pack(known);
+            if state.may_take(known, &file) {
+                return Ok(state.take(known, file));
+            }
+        }
+        for index in (0..state.older.len()).rev() {
+            let Some(file) = lock_to_write(&state.older[index]).filter(has_room) else { continue };
+            let path = state.older.remove(index);
+            if let Some(opened) = state.open(path)?
+                && state.may_take(opened, &file)
             {
-                // All that its last writer wrote. What a power cut has left is not gone on with.
-                state.read_pack(known);
-                if file.metadata().is_ok_and(|meta| meta.len() == state.packs[known].read) {
-                    return Ok(state.take(known, file));
-                }
+                return Ok(state.take(opened, file));
             }
         }
         self.begin(state)
@@ -290,12 +319,20 @@ impl Packs {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
                 made => made.at(&path)?,
             };
+            let locked = match file.try_lock() {
+                Ok(()) => true,
+                // Another process was quicker to take it.
+                Err(fs::TryLockError::WouldBlock) => false,
+                Err(fs::TryLockError::Error(e)) => {
+                    let _ = fs::remove_file(&path);
+                    return Err(StoreError::at(&path, e));
+                }
+            };
             // Whatever the umask, which is a thunk's in the process that runs it.
             file.set_permissions(Permissions::from_mode(0o644)).at(&path)?;
-            let locked = file.try_lock().is_ok();
-            state.open(path);
-            // Another may have been quicker to take it.
-            if let Some(own) = state.names.get(&name).copied().flatten().filter(|_| locked) {
+            if locked {
+                let meta = file.metadata().at(&path)?;
+                let own = state.add(name, path, None, &meta);
                 return Ok(state.take(own, file));
             }
         }
@@ -315,7 +352,15 @@ impl Packs {
     pub fn verify(&self, set_aside: &dyn Fn(&Path, &File) -> Result<()>) -> Result<Verified> {
         let mut verified = Verified::default();
         for path in layout::entries(&self.dir).at(&self.dir)? {
-            let Some(file) = open_object(&path)? else { continue };
+            let file = match open_pack(&path) {
+                Ok(Some((file, _))) => file,
+                Err(e) if is_absence(&e) => continue,
+                Ok(None) => {
+                    verified.foreign.push(path);
+                    continue;
+                }
+                Err(e) => return Err(StoreError::at(&path, e)),
+            };
             let bytes = read_whole(&file, file.metadata().at(&path)?.len()).at(&path)?;
             let mut whole = true;
             for Found { digest, start, len } in records(&bytes).0 {
@@ -335,22 +380,62 @@ impl Packs {
     }
 }
 
+/// Opens a pack to read it; none if it is something else. Waits for nobody at the other end of a pipe.
+fn open_pack(path: &Path) -> io::Result<Option<(File, fs::Metadata)>> {
+    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
+    let file = match opened {
+        Err(e) if e.raw_os_error() == Some(libc::ELOOP) => return Ok(None),
+        opened => opened?,
+    };
+    let meta = file.metadata()?;
+    let longest = FULL + (HEADER + MOST) as u64;
+    Ok((meta.is_file() && meta.len() <= longest).then_some((file, meta)))
+}
+
+/// A pack to append to, with its lock, if nobody has that.
+fn lock_to_write(path: &Path) -> Option<File> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let file = OpenOptions::new().read(true).append(true).custom_flags(flags).open(path).ok()?;
+    (file.metadata().is_ok_and(|meta| meta.is_file()) && file.try_lock().is_ok()).then_some(file)
+}
+
 /// The lock of a pack, if no process writes it; for gc, which leaves the others. While it is held none begins to.
 pub(crate) fn lock_free(path: &Path) -> Option<File> {
-    File::open(path).ok().filter(|file| file.try_lock().is_ok())
+    open_pack(path).ok()?.map(|(file, _)| file).filter(|file| file.try_lock().is_ok())
 }
 
 impl State {
-    /// Opens a pack and reads it. One that cannot be read is passed over: it is another user's, or is gone.
-    fn open(&mut self, path: PathBuf) {
-        let Ok(file) = File::open(&path) else { return };
-        let Ok(meta) = file.metadata() else { return };
-        let (Some(name), Ok(used)) = (path.file_name().map(OsString::from), meta.modified()) else { return };
-        let file_id = (meta.dev(), meta.ino());
-        self.packs.push(Pack { path, file: Some(file), file_id, read: 0, used });
-        let pack = self.packs.len() - 1;
-        self.names.insert(name, Some(pack));
+    /// Opens a pack and reads it. One that is another user's, has gone or is none is passed over.
+    fn open(&mut self, path: PathBuf) -> Result<Option<usize>> {
+        let Some(name) = path.file_name().map(OsString::from) else { return Ok(None) };
+        let (file, meta) = match open_pack(&path) {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return Ok(None),
+            Err(e) => {
+                // It is listed again.
+                self.names.remove(&name);
+                let passed = is_absence(&e) || e.kind() == io::ErrorKind::PermissionDenied;
+                return if passed { Ok(None) } else { Err(StoreError::at(&path, e)) };
+            }
+        };
+        let pack = self.add(name, path, Some(file), &meta);
         self.read_pack(pack);
+        Ok(Some(pack))
+    }
+
+    fn add(&mut self, name: OsString, path: PathBuf, file: Option<File>, meta: &fs::Metadata) -> usize {
+        let used = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        self.packs.push(Pack { path, file, file_id: (meta.dev(), meta.ino()), read: 0, used });
+        self.names.insert(name, Some(self.packs.len() - 1));
+        self.packs.len() - 1
+    }
+
+    /// Whether a pack that is locked by this descriptor is the one that is known, and all of it is records: what a power cut has left
+    /// is not gone on with.
+    fn may_take(&self, pack: usize, locked: &File) -> bool {
+        let pack = &self.packs[pack];
+        pack.is_there()
+            && locked.metadata().is_ok_and(|meta| meta.len() == pack.read && (meta.dev(), meta.ino()) == pack.file_id)
     }
 
     /// Reads what was appended since the last time.
@@ -391,8 +476,7 @@ impl Pack {
         if let Some(file) = &self.file {
             return act(file);
         }
-        let file = File::open(&self.path)?;
-        let meta = file.metadata()?;
+        let Some((file, meta)) = open_pack(&self.path)? else { return Err(io::ErrorKind::NotFound.into()) };
         if (meta.dev(), meta.ino()) == self.file_id { act(&file) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 

@@ -63,6 +63,7 @@ impl LocalStore {
         report.objects += packed.objects;
         report.bytes += packed.bytes;
         report.corrupt.extend(packed.corrupt);
+        report.foreign.extend(packed.foreign);
         for path in layout::files_in_shards(&layout.memo).at(&layout.memo)? {
             if memo::read_quietly(&path)?.is_some() {
                 report.records += 1;

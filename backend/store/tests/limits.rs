@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use gg_store::{DigestCache, Identity, LocalStore, Memo, Observed, Record, Store, StoreError};
-use gg_thunk::{ThunkName, ValueName};
+use gg_thunk::{Node, ThunkName, Tree, ValueName};
 
 const ROLE: &str = "GG_STORE_TEST_DIR";
 
@@ -121,6 +121,7 @@ fn filled(dir: &Path) {
     let name = store.put(b"here").unwrap();
     let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1 << 30);
     fs::File::open(store.object_path(&name)).unwrap().set_times(fs::FileTimes::new().set_accessed(old)).unwrap();
+    store.put_tree(&Tree::new()).unwrap();
     let memo = Memo::open(&store).unwrap();
     memo.put(&ThunkName::of(b"t"), &record()).unwrap();
     let cache = DigestCache::open(&store).unwrap();
@@ -133,6 +134,11 @@ fn assert_readable_only(store: &LocalStore, reason: fn(&StoreError) -> bool) {
     assert_eq!(store.put(b"here").unwrap(), here);
     assert_eq!(store.get(&here).unwrap().unwrap(), b"here");
     assert!(store.checked_path(&here).unwrap().is_some());
+    let tree = store.put_tree(&Tree::new()).unwrap();
+    assert_eq!(store.get_tree(&tree).unwrap(), Some(Tree::new()));
+    let mut another = Tree::new();
+    another.insert(b"link", Node::Symlink(b"to".to_vec())).unwrap();
+    assert!(reason(&store.put_tree(&another).unwrap_err()));
     let memo = Memo::open(store).unwrap();
     assert_eq!(memo.get(&ThunkName::of(b"t")).unwrap(), Some(record()));
     let cache = DigestCache::open(store).unwrap();

@@ -5,6 +5,7 @@ use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use gg_store::{DigestCache, LocalStore, Memo, Record, Store};
@@ -231,11 +232,66 @@ fn one_pack_that_cannot_be_read_hides_no_other() {
     fs::create_dir(dir.path().join("packs/directory")).unwrap();
     std::os::unix::fs::symlink("nowhere", dir.path().join("packs/link")).unwrap();
     fs::write(dir.path().join("packs/garbage"), "ggp1 is no pack").unwrap();
+    File::create(dir.path().join("packs/large")).unwrap().set_len(1 << 40).unwrap();
+    assert!(Command::new("mkfifo").arg(dir.path().join("packs/pipe")).status().unwrap().success());
     let store = LocalStore::open(dir.path()).unwrap();
     let more = put(&store, 2..3);
     assert_eq!(there(&store, &names), [true; 2]);
     assert!(LocalStore::open(dir.path()).unwrap().contains(&more[0].value()).unwrap());
     assert_eq!(store.get(&ValueName::of(b"absent")).unwrap(), None);
+    let report = store.verify().unwrap();
+    assert_eq!((report.objects, report.corrupt.len(), report.foreign.len()), (3, 0, 4), "{report:?}");
+}
+
+#[test]
+fn of_two_the_one_that_is_there_is_found() {
+    for evicted in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let filling = LocalStore::open(dir.path()).unwrap();
+        let names = put(&filling, 0..1);
+        let old = packs(dir.path()).remove(0);
+        for number in 0..300 {
+            filling.put_tree(&tree(number, 60_000)).unwrap();
+        }
+        drop(filling);
+        age(&old, 1);
+        let store = LocalStore::open(dir.path()).unwrap();
+        put(&store, 0..1);
+        assert_eq!(store.get(&ValueName::of(b"absent")).unwrap(), None, "all packs are read");
+        if evicted {
+            fs::remove_file(&old).unwrap();
+        } else {
+            let mut file = OpenOptions::new().write(true).open(&old).unwrap();
+            file.seek(SeekFrom::Start(60)).unwrap();
+            file.write_all(b"X").unwrap();
+        }
+        assert_eq!(there(&store, &names), [true], "{evicted}");
+    }
+}
+
+#[test]
+fn there_are_as_many_packs_as_writers_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut names = Vec::new();
+    for round in 0..10 {
+        let stores: Vec<LocalStore> = (0..4).map(|_| LocalStore::open(dir.path()).unwrap()).collect();
+        for (number, store) in stores.iter().enumerate() {
+            names.extend(put(store, round * 4 + number..round * 4 + number + 1));
+        }
+    }
+    assert_eq!(packs(dir.path()).len(), 4);
+    assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [true; 40]);
+}
+
+#[test]
+fn what_a_writer_has_open_when_its_pack_is_set_aside_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(dir.path()).unwrap();
+    let names = put(&store, 0..2);
+    fs::rename(&packs(dir.path())[0], dir.path().join("quarantine/pack")).unwrap();
+    put(&store, 2..3);
+    assert_eq!(there(&store, &names), [true; 2]);
+    assert_eq!(there(&LocalStore::open(dir.path()).unwrap(), &names), [true; 2], "carried on");
 }
 
 #[test]

@@ -173,7 +173,10 @@ impl Session {
         if let Some(path) = evidence.change(&call.source_paths(), &|path, stat| self.contents.current(path, stat)) {
             return changed(&path);
         }
-        let Some(thunk) = self.contents.store.get_thunk(&name)? else { return Ok(Err("its thunk is gone".to_owned())) };
+        let Some(thunk) = self.contents.store.get_thunk(&name)? else {
+            self.contents.forget_presence();
+            return Ok(Err("its thunk is gone".to_owned()));
+        };
         let Some((source, text)) = edit else {
             return Ok(Ok(Holding { call: call.clone(), name, thunk, edited: false }));
         };

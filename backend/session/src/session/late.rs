@@ -181,6 +181,8 @@ impl Session {
                             late.failures.push(unable_to(other, self.issue_of(other).as_ref(), why));
                         }
                         (Outcome::CouldNotRun(why), _) if unable.insert(*name) => {
+                            // Something of it may have gone from the store.
+                            self.contents.forget_presence();
                             late.failures.push(unable_to(name, issue, why));
                         }
                         (Outcome::DependencyFailed(other), _) if issue.is_none() => {
