@@ -168,9 +168,7 @@ impl Packs {
         for pack in growing.collect::<Vec<_>>() {
             state.read_pack(pack);
         }
-        for new in self.list(state)? {
-            state.open(new)?;
-        }
+        self.open_new(state)?;
         loop {
             if let Some(bytes) = self.read(state, digest, len)? {
                 return Ok(Some(bytes));
@@ -242,6 +240,21 @@ impl Packs {
         Ok(new)
     }
 
+    /// Reads the packs that are new.
+    fn open_new(&self, state: &mut State) -> Result<()> {
+        let mut new = self.list(state)?;
+        while let Some(path) = new.pop() {
+            if let Err(e) = state.open(path) {
+                // The others are listed again, too.
+                for name in new.iter().filter_map(|path| path.file_name()) {
+                    state.names.remove(name);
+                }
+                return Err(e);
+            }
+        }
+        Ok(())
+    }
+
     /// Appends an object to the pack that this process writes.
     fn append(&self, state: &mut State, digest: &[u8; 32], bytes: &[u8]) -> Result<()> {
         let record = [&header(digest, bytes.len() as u32)[..], bytes].concat();
@@ -285,9 +298,7 @@ impl Packs {
             state.own = None;
             pack.file = pack.file.take().filter(|file| file.unlock().is_ok() && pack.read < FULL);
         }
-        for new in self.list(state)? {
-            state.open(new)?;
-        }
+        self.open_new(state)?;
         for known in (0..state.packs.len()).rev().filter(|known| state.packs[*known].file.is_some()).collect::<Vec<_>>()
         {
             let Some(file) = lock_to_write(&state.packs[known].path).filter(has_room) else { continue };
