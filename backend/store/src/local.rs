@@ -378,14 +378,7 @@ impl LocalStore {
 
     /// Notes that the file is used now. `false` if gc was quicker and it is gone.
     pub(crate) fn keep_in_use(&self, path: &Path, meta: &Metadata) -> bool {
-        let fresh = meta.accessed().is_ok_and(|used| {
-            // A use time in the future (a clock that was set back) is not believed either.
-            match SystemTime::now().duration_since(used) {
-                Ok(age) => age < TOUCH_GRAIN,
-                Err(ahead) => ahead.duration() < TOUCH_GRAIN,
-            }
-        });
-        if fresh {
+        if meta.accessed().is_ok_and(is_recent) {
             return true;
         }
         // Under the lock that gc holds while it removes: either it sees the new time, or we see that it is gone.
@@ -417,18 +410,7 @@ impl LocalStore {
     }
 
     pub(crate) fn move_aside(&self, path: &Path) -> Result<()> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        let to = self.0.layout.quarantine.join(format!("{name}-{}-{nanos}", owner::current()));
-        match fs::rename(path, &to) {
-            Err(e) if is_absence(&e) => Ok(()),
-            // In a store that may only be read the corrupt object stays, and is found again.
-            Err(e) => match StoreError::at(path, e) {
-                StoreError::ReadOnly { .. } | StoreError::Denied { .. } => Ok(()),
-                other => Err(other),
-            },
-            Ok(()) => Ok(()),
-        }
+        move_aside(&self.0.layout.quarantine, path)
     }
 }
 
@@ -445,6 +427,31 @@ impl Store for LocalStore {
 
     fn contains(&self, name: &ValueName) -> Result<bool> {
         self.present(&self.value_key(name))
+    }
+}
+
+/// Moves a corrupt file out of its name.
+pub(crate) fn move_aside(quarantine: &Path, path: &Path) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let to = quarantine.join(format!("{name}-{}-{nanos}", owner::current()));
+    match fs::rename(path, &to) {
+        Err(e) if is_absence(&e) => Ok(()),
+        // In a store that may only be read the corrupt file stays, and is found again.
+        Err(e) => match StoreError::at(path, e) {
+            StoreError::ReadOnly { .. } | StoreError::Denied { .. } => Ok(()),
+            other => Err(other),
+        },
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Whether something was used so shortly ago that who uses it need not say so.
+pub(crate) fn is_recent(used: SystemTime) -> bool {
+    // A use time in the future (a clock that was set back) is not believed either.
+    match SystemTime::now().duration_since(used) {
+        Ok(age) => age < TOUCH_GRAIN,
+        Err(ahead) => ahead.duration() < TOUCH_GRAIN,
     }
 }
 

@@ -59,11 +59,7 @@ impl LocalStore {
                 report.corrupt.push(path);
             }
         }
-        let packed = self.packs().verify(&|path, file| self.set_aside(path, file))?;
-        report.objects += packed.objects;
-        report.bytes += packed.bytes;
-        report.corrupt.extend(packed.corrupt);
-        report.foreign.extend(packed.foreign);
+        self.packs().verify(&mut report)?;
         for path in layout::files_in_shards(&layout.memo).at(&layout.memo)? {
             if memo::read_quietly(&path)?.is_some() {
                 report.records += 1;

@@ -184,18 +184,23 @@ fn a_pack_that_is_damaged_is_set_aside_for_all() {
     }
 }
 
+/// Fills a pack, which begins with trees of these numbers, and begins another; gives the trees and the two.
+fn fill(dir: &Path, numbers: std::ops::Range<usize>) -> (Vec<TreeName>, PathBuf, PathBuf) {
+    let filling = LocalStore::open(dir).unwrap();
+    let names = put(&filling, numbers);
+    let full = packs(dir).remove(0);
+    for number in 0..300 {
+        filling.put_tree(&tree(number, 60_000)).unwrap();
+    }
+    let next = packs(dir).into_iter().find(|pack| *pack != full).expect("the first is full");
+    (names, full, next)
+}
+
 #[test]
 fn what_is_used_outlives_what_is_not() {
     for used in [false, true] {
         let dir = tempfile::tempdir().unwrap();
-        let filling = LocalStore::open(dir.path()).unwrap();
-        let names = put(&filling, 0..4);
-        let first = packs(dir.path()).remove(0);
-        for number in 0..300 {
-            filling.put_tree(&tree(number, 60_000)).unwrap();
-        }
-        drop(filling);
-        let second = packs(dir.path()).into_iter().find(|pack| *pack != first).expect("the first is full");
+        let (names, first, second) = fill(dir.path(), 0..4);
         age(&first, 10);
         age(&second, 5);
         let store = LocalStore::open(dir.path()).unwrap();
@@ -247,13 +252,7 @@ fn one_pack_that_cannot_be_read_hides_no_other() {
 fn of_two_the_one_that_is_there_is_found() {
     for evicted in [false, true] {
         let dir = tempfile::tempdir().unwrap();
-        let filling = LocalStore::open(dir.path()).unwrap();
-        let names = put(&filling, 0..1);
-        let old = packs(dir.path()).remove(0);
-        for number in 0..300 {
-            filling.put_tree(&tree(number, 60_000)).unwrap();
-        }
-        drop(filling);
+        let (names, old, _) = fill(dir.path(), 0..1);
         age(&old, 1);
         let store = LocalStore::open(dir.path()).unwrap();
         put(&store, 0..1);
